@@ -14,6 +14,7 @@ from relay.dashboard.filters import written
 from relay.delivery.ai import budget
 from relay.destinations.ai import amount
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.mapping import ai_answers
 from relay.mapping.ai_answers import AnswerField
 from relay.models import Subscription
@@ -63,7 +64,7 @@ def _page(
         offered=sorted(offered, key=lambda field: field.path not in draft.shown),
         recent=recent,
         subject=events.subject,
-        types=ai_answers.TYPES,
+        types={name: _(words) for name, words in ai_answers.TYPES.items()},
         event_id=forms.text("event"),
     )
 
@@ -83,11 +84,13 @@ def update(destination_id: int, subscription_id: int) -> Any:
     except Invalid as exc:
         return _page(subscription, draft, exc.reasons), 422
     htmx.toast(
-        "Saved. The AI step applies to new events. Nothing of its answer is sent until the mapping uses it.",
+        _(
+            "Saved. The AI step applies to new events. Nothing of its answer is sent until the mapping uses it."
+        ),
         href=url_for(
             "mapping.page", destination_id=destination_id, subscription_id=subscription_id
         ),
-        action="Edit mapping",
+        action=_("Edit mapping"),
     )
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
@@ -116,7 +119,7 @@ def try_out(destination_id: int, subscription_id: int) -> Any:
 @guard.requires("admin")
 def remove(destination_id: int, subscription_id: int) -> Any:
     ai_steps.remove(subscription_settings.find(destination_id, subscription_id), guard.current_by())
-    htmx.toast("Removed. Events are sent without AI from now on.")
+    htmx.toast(_("Removed. Events are sent without AI from now on."))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -127,7 +130,7 @@ def _draft(reasons: dict[str, list[str]]) -> Draft:
         try:
             return convert(forms.text(name)) if forms.text(name) else otherwise
         except (ValueError, Invalid):
-            reasons[name] = ["Enter a number, such as 10 or 2.50."]
+            reasons[name] = [_("Enter a number, such as 10 or 2.50.")]
             return otherwise
 
     service, _, model = forms.text("model").partition(" ")

@@ -12,6 +12,7 @@ from relay.dashboard import forms, guard, htmx
 from relay.destinations.base import Kind
 from relay.destinations.channel_kinds import CHANNEL_KINDS, HELP
 from relay.errors import Invalid, SecretUnreadable
+from relay.i18n import N_, _
 from relay.models import AlertChannel
 from relay.rules.alerts import RULES
 from relay.rules.states import Severity
@@ -20,38 +21,40 @@ from relay.services.alerts.channel_call import ChannelResult
 from relay.services.alerts.channels import ChannelChoice
 
 blueprint = Blueprint("alert_channels", __name__, url_prefix="/alerts/channels")
-ENTER_AGAIN = (
+ENTER_AGAIN = N_(
     "Not saved yet. For your security, Relay does not keep secrets in the page: enter it again."
 )
-NAME = forms.Field("name", "Name", required=True, placeholder="Shop owner")
+NAME = forms.Field("name", N_("Name"), required=True, placeholder=N_("Shop owner"))
 SEVERITY = forms.Field(
     "severity",
-    "Which alerts",
+    N_("Which alerts"),
     widget="select",
     choices=(
-        (Severity.WARNING, "Warnings and critical alerts (recommended)"),
-        (Severity.CRITICAL, "Critical alerts only"),
-        (Severity.NOTICE, "Everything, also single failed deliveries"),
+        (Severity.WARNING, N_("Warnings and critical alerts (recommended)")),
+        (Severity.CRITICAL, N_("Critical alerts only")),
+        (Severity.NOTICE, N_("Everything, also single failed deliveries")),
     ),
 )
-QUIET_FROM = forms.Field("quiet_from", "Quiet from", widget="time")
+QUIET_FROM = forms.Field("quiet_from", N_("Quiet from"), widget="time")
 QUIET_UNTIL = forms.Field(
     "quiet_until",
-    "Quiet until",
+    N_("Quiet until"),
     widget="time",
-    help="Optional. In this time only critical alerts are sent. The others wait, and are sent afterwards if "
-    "the problem still exists.",
+    help=N_(
+        "Optional. In this time only critical alerts are sent. The others wait, and are sent afterwards if "
+        "the problem still exists."
+    ),
 )
 TIMEZONE = forms.Field(
     "timezone",
-    "Time zone",
+    N_("Time zone"),
     placeholder="Europe/Vienna",
-    help="For the quiet times and for the times in messages.",
+    help=N_("For the quiet times and for the times in messages."),
 )
 SHORT = {
-    Severity.NOTICE: "All alerts",
-    Severity.WARNING: "Warnings and critical alerts",
-    Severity.CRITICAL: "Critical alerts",
+    Severity.NOTICE: N_("All alerts"),
+    Severity.WARNING: N_("Warnings and critical alerts"),
+    Severity.CRITICAL: N_("Critical alerts"),
 }
 
 
@@ -75,7 +78,7 @@ def _list(tested: int = 0, result: ChannelResult | None = None) -> Any:
 
 
 def severity_words(channel: AlertChannel) -> str:
-    return SHORT[Severity(channel.severity)]
+    return _(SHORT[Severity(channel.severity)])
 
 
 @blueprint.get("/new")
@@ -101,7 +104,7 @@ def create() -> Any:
         return render_template(
             "alert_channels/secret.html", channel=made.channel, secret=made.secret
         )
-    htmx.toast(f"{made.channel.name} added. Send a test, so that you know it works.")
+    htmx.toast(_("%(name)s added. Send a test, so that you know it works.", name=made.channel.name))
     return htmx.redirect(url_for("alert_channels.list_page"))
 
 
@@ -123,7 +126,7 @@ def update(channel_id: int) -> Any:
         )
     except Invalid as exc:
         return _form(kind, service.find_channel(channel_id), exc.reasons), 422
-    htmx.toast("Saved. Send a test, so that you know it works.")
+    htmx.toast(_("Saved. Send a test, so that you know it works."))
     return htmx.redirect(url_for("alert_channels.list_page"))
 
 
@@ -139,7 +142,7 @@ def test(channel_id: int) -> Any:
 @guard.requires("admin")
 def enable(channel_id: int) -> Any:
     channel = service.set_enabled(channel_id, True, guard.current_by())
-    htmx.toast(f"{channel.name} is turned on.")
+    htmx.toast(_("%(name)s is turned on.", name=channel.name))
     return htmx.redirect(url_for("alert_channels.list_page"))
 
 
@@ -147,7 +150,7 @@ def enable(channel_id: int) -> Any:
 @guard.requires("admin")
 def disable(channel_id: int) -> Any:
     channel = service.set_enabled(channel_id, False, guard.current_by())
-    htmx.toast(f"{channel.name} is turned off. It gets no alerts.")
+    htmx.toast(_("%(name)s is turned off. It gets no alerts.", name=channel.name))
     return htmx.redirect(url_for("alert_channels.list_page"))
 
 
@@ -163,7 +166,7 @@ def move(channel_id: int) -> Any:
 @guard.requires("admin", proof=True)
 def remove(channel_id: int) -> Any:
     name = service.remove_channel(channel_id, guard.current_by())
-    htmx.toast(f"{name} is removed. It gets no alerts any more.")
+    htmx.toast(_("%(name)s is removed. It gets no alerts any more.", name=name))
     return htmx.redirect(url_for("alert_channels.list_page"))
 
 
@@ -190,7 +193,7 @@ def _form(
     fields = fields_of(kind)
     if errors:
         given = (field.name for field in fields if field.secret and forms.text(field.name))
-        errors = errors | {name: [*errors.get(name, ()), ENTER_AGAIN] for name in given}
+        errors = errors | {name: [*errors.get(name, ()), _(ENTER_AGAIN)] for name in given}
     return render_template(
         "alert_channels/form.html",
         kind=kind,
@@ -216,7 +219,9 @@ def _values(kind: Kind, channel: AlertChannel | None) -> dict[str, Any]:
         plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
         # A topic is as good as a password, so one is suggested that no one can guess.
         topic = {"topic": f"shop-{secrets.token_hex(8)}"} if kind.slug == "ntfy" else {}
-        return plain | topic | {"name": kind.name, "timezone": "UTC", "severity": Severity.WARNING}
+        return (
+            plain | topic | {"name": _(kind.name), "timezone": "UTC", "severity": Severity.WARNING}
+        )
     choice = service.choice_of(channel)
     return {**channel.config, **kept, **vars(choice), "name": channel.name}
 

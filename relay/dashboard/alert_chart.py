@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from relay.i18n import _
 from relay.services.alerts.wording import value_words
 
 WIDTH, HEIGHT, MARGIN = 200.0, 40.0, 3.0
@@ -40,13 +41,18 @@ def chart_of(
     points = " ".join(
         f"{round((at - first) / (last - first) * WIDTH, 1)},{y(value)}" for at, value in pairs
     )
-    label = (
-        f"From {_clock(first)} to {_clock(last)} UTC: lowest {value_words(min(values), unit)}, "
-        f"highest {value_words(max(values), unit)}, last {value_words(values[-1], unit)}."
+    label = _(
+        "From %(start)s to %(end)s UTC: lowest %(lowest)s, highest %(highest)s, last %(last)s.",
+        start=_clock(first),
+        end=_clock(last),
+        lowest=value_words(min(values), unit),
+        highest=value_words(max(values), unit),
+        last=value_words(values[-1], unit),
     )
     if threshold is None:
         return AlertChart(points, None, label)
-    return AlertChart(points, y(threshold), f"{label} Threshold: {value_words(threshold, unit)}.")
+    limit = _("Threshold: %(value)s.", value=value_words(threshold, unit))
+    return AlertChart(points, y(threshold), f"{label} {limit}")
 
 
 def _clock(at: float) -> str:

@@ -13,6 +13,7 @@ from relay.dashboard import forms, guard, htmx
 from relay.dashboard.alert_chart import chart_of
 from relay.dashboard.alerts import SCOPES, SPANS
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import _
 from relay.models import db
 from relay.services.alerts import rule_status, rules
 from relay.services.alerts.wording import value_words
@@ -51,10 +52,13 @@ def threshold(rule: str) -> Any:
 def _set_threshold(rule: str) -> str:
     if forms.text("do") == "default":
         rules.set_threshold(rule, None, guard.current_by())
-        return "The default threshold applies again."
+        return _("The default threshold applies again.")
     value = _number(forms.text("threshold"))
     rules.set_threshold(rule, value, guard.current_by())
-    return f"Threshold saved: {value_words(value, rules.find_rule(rule).unit)}."
+    return _(
+        "Threshold saved: %(value)s.",
+        value=value_words(value, rules.find_rule(rule).unit),
+    )
 
 
 def _number(text: str) -> float:
@@ -64,7 +68,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise Invalid({"threshold": ["Enter a number."]})
+        raise Invalid({"threshold": [_("Enter a number.")]})
     return value
 
 
@@ -78,10 +82,10 @@ def _mute(rule: str) -> str:
     chosen = forms.text("for")
     if chosen not in SPANS:
         rules.mute(rule, None, guard.current_by())
-        return "Muted. Relay sends nothing about this rule until you end it."
+        return _("Muted. Relay sends nothing about this rule until you end it.")
     words, span = SPANS[chosen]
     rules.mute(rule, database.now(db.session) + span, guard.current_by())
-    return f"Muted for {words}. Relay sends nothing about this rule until then."
+    return _("Muted for %(time)s. Relay sends nothing about this rule until then.", time=_(words))
 
 
 @blueprint.post("/<rule>/unmute")
@@ -92,7 +96,7 @@ def unmute(rule: str) -> Any:
 
 def _unmute(rule: str) -> str:
     rules.unmute(rule, guard.current_by())
-    return "Mute ended. Relay sends messages about this rule again."
+    return _("Mute ended. Relay sends messages about this rule again.")
 
 
 def _answer(rule: str, action: Callable[[], str]) -> Any:
@@ -111,3 +115,4 @@ def _answer(rule: str, action: Callable[[], str]) -> Any:
 
 def init_app(app: Any) -> None:
     app.add_template_filter(value_words)
+    app.add_template_filter(_, "unit_words")

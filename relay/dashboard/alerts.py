@@ -12,6 +12,7 @@ from flask import Blueprint, render_template, request, url_for
 from relay import database
 from relay.dashboard import forms, guard, htmx, navigation
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import Alert, db
 from relay.rules.alerts import RULES, Scope
 from relay.rules.states import UserState
@@ -24,24 +25,24 @@ from relay.services.users import accounts as user_accounts
 
 blueprint = Blueprint("alerts", __name__, url_prefix="/alerts")
 SCOPES = {
-    Scope.DESTINATION: "Destinations",
-    Scope.SITE: "Sites",
-    Scope.INSTALLATION: "This installation",
+    Scope.DESTINATION: N_("Destinations"),
+    Scope.SITE: N_("Sites"),
+    Scope.INSTALLATION: N_("This installation"),
 }
 SPANS = {
-    "1h": ("1 hour", timedelta(hours=1)),
-    "4h": ("4 hours", timedelta(hours=4)),
-    "1d": ("1 day", timedelta(days=1)),
-    "7d": ("1 week", timedelta(days=7)),
+    "1h": (N_("1 hour"), timedelta(hours=1)),
+    "4h": (N_("4 hours"), timedelta(hours=4)),
+    "1d": (N_("1 day"), timedelta(days=1)),
+    "7d": (N_("1 week"), timedelta(days=7)),
 }
 PAGE_WORDS = {
-    "destinations": "View destination",
-    "sources": "View site",
-    "dead-letters": "View failed deliveries",
-    "ledger": "View ledger",
-    "events": "View events",
-    "ai": "View AI steps",
-    "alerts": "View channels",
+    "destinations": N_("View destination"),
+    "sources": N_("View site"),
+    "dead-letters": N_("View failed deliveries"),
+    "ledger": N_("View ledger"),
+    "events": N_("View events"),
+    "ai": N_("View AI steps"),
+    "alerts": N_("View channels"),
 }
 
 
@@ -102,12 +103,12 @@ def _choices() -> Mapping[str, Any]:
     )
     return {
         "rule_choices": {
-            words: [(rule.name, rule.label) for rule in RULES.values() if rule.scope == scope]
+            _(words): [(rule.name, _(rule.label)) for rule in RULES.values() if rule.scope == scope]
             for scope, words in SCOPES.items()
         },
         "subject_choices": {
-            "Destinations": [(f"destination:{one.id}", one.name) for one in destinations],
-            "Sites": [(f"site:{one.slug}", one.name) for one in sites],
+            _("Destinations"): [(f"destination:{one.id}", one.name) for one in destinations],
+            _("Sites"): [(f"site:{one.slug}", one.name) for one in sites],
         },
     }
 
@@ -144,7 +145,7 @@ def acknowledge(alert_id: int) -> Any:
     return _answer(
         alert_id,
         lambda: actions.acknowledge(alert_id, note, guard.current_by()),
-        "Acknowledged. The alert stays open until its cause no longer exists.",
+        _("Acknowledged. The alert stays open until its cause no longer exists."),
     )
 
 
@@ -156,7 +157,7 @@ def snooze(alert_id: int) -> Any:
     return _answer(
         alert_id,
         lambda: actions.snooze(alert_id, until, guard.current_by()),
-        f"Snoozed for {words}. Relay sends nothing about this alert until then.",
+        _("Snoozed for %(time)s. Relay sends nothing about this alert until then.", time=_(words)),
     )
 
 
@@ -166,7 +167,7 @@ def end_snooze(alert_id: int) -> Any:
     return _answer(
         alert_id,
         lambda: actions.end_snooze(alert_id, guard.current_by()),
-        "Snooze ended.",
+        _("Snooze ended."),
     )
 
 
@@ -177,7 +178,7 @@ def assign(alert_id: int) -> Any:
     return _answer(
         alert_id,
         lambda: actions.assign(alert_id, owner, guard.current_by()),
-        f"Assigned to {owner}." if owner else "Unassigned.",
+        _("Assigned to %(owner)s.", owner=owner) if owner else _("Unassigned."),
     )
 
 
@@ -186,7 +187,7 @@ def assign(alert_id: int) -> Any:
 def note(alert_id: int) -> Any:
     text = forms.text("note")
     return _answer(
-        alert_id, lambda: actions.add_note(alert_id, text, guard.current_by()), "Note saved."
+        alert_id, lambda: actions.add_note(alert_id, text, guard.current_by()), _("Note saved.")
     )
 
 
@@ -207,15 +208,20 @@ def _answer(alert_id: int, action: Callable[[], Any], sentence: str) -> Any:
 
 def page_words(path: str) -> str:
     """The text of the link to the page that shows an alert: ``View destination``."""
-    return PAGE_WORDS.get(path.lstrip("/").partition("/")[0].partition("?")[0], "View page")
+    return _(PAGE_WORDS.get(path.lstrip("/").partition("/")[0].partition("?")[0], N_("View page")))
 
 
 def rule_label(name: str) -> str:
     """``Destination not responding``; the name itself if the rule no longer exists."""
-    return RULES[name].label if name in RULES else name
+    return _(RULES[name].label) if name in RULES else name
+
+
+def spans() -> dict[str, tuple[str, timedelta]]:
+    """How long a person can snooze or mute something, in words of the reader."""
+    return {name: (_(words), span) for name, (words, span) in SPANS.items()}
 
 
 def init_app(app: Any) -> None:
     app.add_template_filter(page_words)
     app.add_template_filter(rule_label)
-    app.context_processor(lambda: {"spans": SPANS})
+    app.context_processor(lambda: {"spans": spans()})

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, render_template, url_for
 from relay import database
 from relay.dashboard import guard, htmx
 from relay.errors import Refusal
+from relay.i18n import _
 from relay.models import Destination, db
 from relay.rules.states import AccessState
 from relay.services import deliveries
@@ -29,7 +30,13 @@ def refresh(destination_id: int) -> Any:
     """Load the fields of the account again."""
     try:
         destination = destination_account.refresh(destination_id, guard.current_by())
-        htmx.toast(f"{destination.name}: {field_count(destination)} fields available for mappings.")
+        htmx.toast(
+            _(
+                "%(name)s: %(field_count)s fields available for mappings.",
+                name=destination.name,
+                field_count=field_count(destination),
+            )
+        )
     except Refusal as exc:
         htmx.toast(str(exc), "danger")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

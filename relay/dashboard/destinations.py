@@ -23,6 +23,7 @@ from relay.dashboard.filters import counted
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
+from relay.i18n import N_, _, ngettext
 from relay.models import Destination, db
 from relay.rules.states import DestinationState
 from relay.services import deliveries, events
@@ -37,10 +38,10 @@ from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
 NEW_SECRET = "destination-secret"  # noqa: S105 - the name of what is shown once
-ENTER_AGAIN = (
+ENTER_AGAIN = N_(
     "Not saved yet. For your security, Relay does not keep secrets in the page: enter it again."
 )
-NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
+NAME = forms.Field("name", N_("Name"), required=True, placeholder=N_("Team channel"))
 
 
 @blueprint.get("")
@@ -101,7 +102,7 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
-        return plain | {"name": kind.name, "event_types": list(kind.default_event_types)}
+        return plain | {"name": _(kind.name), "event_types": list(kind.default_event_types)}
     return {**destination.config, **kept, "name": destination.name}
 
 
@@ -110,7 +111,7 @@ def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[st
     if not errors:
         return {}
     given = (f.name for f in forms.fields_of(kind.schema) if f.secret and forms.text(f.name))
-    return {name: [*errors.get(name, ()), ENTER_AGAIN] for name in given}
+    return {name: [*errors.get(name, ()), _(ENTER_AGAIN)] for name in given}
 
 
 def _entered(kind: Kind) -> dict[str, str]:
@@ -135,8 +136,14 @@ def create() -> Any:
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
     corrections = kind.corrections(_entered(kind), destination.config)
-    then = ", or edit the mapping of its subscription" if kind.takes_events else ""
-    added = f"{destination.name} added. Send a test{then}."
+    added = (
+        _(
+            "%(name)s added. Send a test, or edit the mapping of its subscription.",
+            name=destination.name,
+        )
+        if kind.takes_events
+        else _("%(name)s added. Send a test.", name=destination.name)
+    )
     htmx.toast(" ".join([added, *corrections]))
     if made:
         shown_once.keep(f"{NEW_SECRET}-{destination.id}", made)
@@ -164,9 +171,9 @@ def update(destination_id: int) -> Any:
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
-    paused = ["It is still paused."] if destination.state == DestinationState.PAUSED else []
+    paused = [_("It is still paused.")] if destination.state == DestinationState.PAUSED else []
     corrections = kind.corrections(_entered(kind), destination.config)
-    _toast_with_offer(" ".join(["Saved.", *corrections, *paused]), destination)
+    _toast_with_offer(" ".join([_("Saved."), *corrections, *paused]), destination)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -180,11 +187,16 @@ def _toast_with_offer(sentence: str, destination: Destination) -> None:
     if not count or destination.state != DestinationState.ACTIVE:
         return htmx.toast(sentence)
     address = dead_letter_filter.address(causes.before_fix(destination))
-    deliveries = "1 failed delivery" if count == 1 else f"{counted(count)} failed deliveries"
+    offer = ngettext(
+        "%(num)s failed delivery can be resent.",
+        "%(num)s failed deliveries can be resent.",
+        count,
+        num=counted(count),
+    )
     return htmx.toast(
-        f"{sentence} {deliveries} can be resent.",
+        f"{sentence} {offer}",
         href=url_for("replays.preview", **address),
-        action="Resend",
+        action=_("Resend"),
     )
 
 
@@ -262,7 +274,7 @@ def pause(destination_id: int) -> Any:
     paused = destination_settings.pause(
         destination_id, guard.current_by(), forms.text("reason")[:500]
     )
-    htmx.toast(f"{paused.name} paused. Its deliveries wait; nothing is lost.")
+    htmx.toast(_("%(name)s paused. Its deliveries wait; nothing is lost.", name=paused.name))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -270,5 +282,7 @@ def pause(destination_id: int) -> Any:
 @guard.requires("support")
 def resume(destination_id: int) -> Any:
     resumed = destination_settings.resume(destination_id, guard.current_by())
-    _toast_with_offer(f"{resumed.name} resumed. Relay sends the pending deliveries.", resumed)
+    _toast_with_offer(
+        _("%(name)s resumed. Relay sends the pending deliveries.", name=resumed.name), resumed
+    )
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

@@ -12,6 +12,7 @@ from relay.dashboard.filters import number
 from relay.dashboard.mapping_form import MappingRow
 from relay.errors import Invalid
 from relay.event_types import TEST
+from relay.i18n import _, ngettext
 from relay.mapping.computed import fits, stored
 from relay.mapping.lists import STYLES
 from relay.mapping.paths import as_text, readable_path
@@ -76,7 +77,7 @@ def _respond(
         broken=broken,
         pointed=request.values.get("field", "")[:120],
         lists={as_text(one.path): one.list_of for one in editor.fields if one.list_of},
-        list_styles=list(STYLES.items()),
+        list_styles=[(name, _(words)) for name, words in STYLES.items()],
         known_paths={as_text(one.path) for one in editor.fields},
         most_options=MOST_OPTIONS,
         most_fields=MOST_FIELDS,
@@ -97,7 +98,7 @@ def _respond(
         test_result=test_result,
         pressed=pressed,
         words=mapping_form.TYPES,
-        free_types=mapping_form.FREE_TYPES,
+        free_types=[(name, _(words)) for name, words in mapping_form.FREE_TYPES],
         as_text=as_text,
         suggested=lambda row: _suggested(editor, row),
         readable_path=readable_path,
@@ -194,7 +195,7 @@ def _save(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Any:
     rules: Rules | None = _rules(editor, rows, custom)
     if editor.sends_all:
         if custom and not rules:
-            raise Invalid({"rows": ["Map at least one field, or send the whole event."]})
+            raise Invalid({"rows": [_("Map at least one field, or send the whole event.")]})
         rules = rules if custom else None
     mapping_versions.save(editor, rules, guard.current_by())
     warnings = len(
@@ -202,12 +203,13 @@ def _save(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Any:
             editor, rules or editor.default_mapping, editor.samples[0]
         ).warnings
     )
-    note = (
-        f" Check the {warnings} {'warning' if warnings == 1 else 'warnings'} below."
-        if warnings
-        else ""
-    )
-    _offer_resend(editor, f"Saved. The mapping applies to new events.{note}")
+    saved = _("Saved. The mapping applies to new events.")
+    if warnings:
+        note = ngettext(
+            "Check the %(num)s warning below.", "Check the %(num)s warnings below.", warnings
+        )
+        saved = f"{saved} {note}"
+    _offer_resend(editor, saved)
     return htmx.redirect(url_for("mapping.page", **_here(editor), type=editor.event_type))
 
 
@@ -220,11 +222,16 @@ def _offer_resend(editor: MappingPreview, saved: str) -> None:
         htmx.toast(saved)
         return
     shown = number(count)
-    deliveries = "failed delivery" if count == 1 else "failed deliveries"
+    offer = ngettext(
+        "%(num)s failed delivery can be resent.",
+        "%(num)s failed deliveries can be resent.",
+        count,
+        num=shown,
+    )
     htmx.toast(
-        f"{saved} {shown} {deliveries} can be resent.",
+        f"{saved} {offer}",
         href=url_for("replays.preview", **dead_letter_filter.address(failed)),
-        action=f"Resend {shown}",
+        action=_("Resend %(count)s", count=shown),
     )
 
 
@@ -255,6 +262,12 @@ def field_list(destination_id: int, subscription_id: int) -> Any:
 def restore(destination_id: int, subscription_id: int, number: int) -> Any:
     found = subscription_settings.find(destination_id, subscription_id)
     version = mapping_versions.go_back(found, number, guard.current_by())
-    htmx.toast(f"Version {number} restored as version {version.number}.")
+    htmx.toast(
+        _(
+            "Version %(old)s restored as version %(new)s.",
+            old=number,
+            new=version.number,
+        )
+    )
     here: dict[str, Any] = {"destination_id": destination_id, "subscription_id": subscription_id}
     return htmx.redirect(url_for("mapping.page", **here, type=request.form.get("type") or None))

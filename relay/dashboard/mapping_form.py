@@ -9,6 +9,7 @@ from typing import Any
 
 from relay.destinations.base import Rule, TargetField
 from relay.errors import Invalid
+from relay.i18n import N_, SOURCE, _, language
 from relay.mapping.checks import in_use
 from relay.mapping.computed import COMPUTED, sentence
 from relay.mapping.event_fields import EventField
@@ -20,24 +21,24 @@ TEXT, FIXED, WORKED_OUT = "text", "fixed:", "computed:"
 MAX_SHOWN_TARGETS = 12
 MAX_ROWS = 200
 MAX_VALUE = 200
-YES_NO = (("yes", "Yes"), ("no", "No"))
+YES_NO = (("yes", N_("Yes")), ("no", N_("No")))
 TYPES = {
-    "text": "text",
-    "long_text": "text",
-    "email": "e-mail address",
-    "number": "number",
-    "date": "date",
-    "day": "date",
-    "yes_no": "yes or no",
-    "choice": "one of a list",
-    "choices": "several of a list",
+    "text": N_("text"),
+    "long_text": N_("text"),
+    "email": N_("e-mail address"),
+    "number": N_("number"),
+    "date": N_("date"),
+    "day": N_("date"),
+    "yes_no": N_("yes or no"),
+    "choice": N_("one of a list"),
+    "choices": N_("several of a list"),
 }
 FREE_TYPES = (
-    ("", "as it is"),
-    ("text", "as text"),
-    ("number", "as a number"),
-    ("date", "as a date"),
-    ("yes_no", "as yes or no"),
+    ("", N_("as it is")),
+    ("text", N_("as text")),
+    ("number", N_("as a number")),
+    ("date", N_("as a date")),
+    ("yes_no", N_("as yes or no")),
 )
 
 
@@ -60,13 +61,20 @@ class MappingRow:
 
     @property
     def label(self) -> str:
-        return self.target.label if self.target else self.name
+        return _(self.target.label) if self.target else self.name
+
+    @property
+    def in_sentence(self) -> str:
+        """The label within a sentence."""
+        shown = self.label or _("this field")
+        return shown.lower() if language() == SOURCE else shown
 
     @property
     def choices(self) -> Sequence[tuple[str, str]]:
         if self.target is None:
             return ()
-        return YES_NO if self.target.type == "yes_no" else self.target.choices
+        found = YES_NO if self.target.type == "yes_no" else self.target.choices
+        return [(value, _(label)) for value, label in found]
 
     @property
     def is_choice(self) -> bool:
@@ -118,8 +126,8 @@ class MappingRow:
     def values_of(self, computed: str) -> str:
         """The values for a computed field as words, such as ``Paid → Closed won, otherwise → New``."""
         rule = {"computed": computed, "with": self.values}
-        _, _, words = sentence(rule, dict(self.choices)).partition(": ")
-        return words[:1].upper() + words[1:] or "Choose the values"
+        words = sentence(rule, dict(self.choices)).partition(": ")[2]
+        return words[:1].upper() + words[1:] or _("Choose the values")
 
 
 def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingRow:
@@ -206,7 +214,7 @@ def check_texts(rows: Iterable[MappingRow]) -> None:
     """Raises Invalid for a custom text that nobody has written yet."""
     empty = [row for row in rows if row.origin == TEXT and not row.text.strip()]
     if empty:
-        raise Invalid({row.name: ["Write the text, or choose another value."] for row in empty})
+        raise Invalid({row.name: [_("Write the text, or choose another value.")] for row in empty})
 
 
 def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
@@ -217,9 +225,15 @@ def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
         if rule is None:
             continue
         if not row.name:
-            raise Invalid({"rows": ["Enter a name for each field, or remove the field."]})
+            raise Invalid({"rows": [_("Enter a name for each field, or remove the field.")]})
         if row.name in rules:
-            raise Invalid({row.name: [f"Two fields are called {row.label}. Rename or remove one."]})
+            raise Invalid(
+                {
+                    row.name: [
+                        _("Two fields are called %(label)s. Rename or remove one.", label=row.label)
+                    ]
+                }
+            )
         rules[row.name] = rule
     return rules
 
@@ -234,7 +248,7 @@ def changed(
     """The rows after a button: ``add`` (the field called ``new_field``), ``drop:2``, or ``standard:2``,
     which fills in the standard text for a person to change.  Raises Invalid.
     """
-    verb, _, place = do.partition(":")
+    verb, _colon, place = do.partition(":")
     is_place = place.isascii() and place.isdigit()
     if verb == "standard" and is_place:
         return [
@@ -249,7 +263,7 @@ def changed(
         return [*rows, MappingRow("")]
     found = _find_target(targets, new_field)
     if found.name in {row.name for row in rows}:
-        raise Invalid({"new_field": [f"{found.label} is already mapped."]})
+        raise Invalid({"new_field": [_("%(label)s is already mapped.", label=_(found.label))]})
     return [*rows, MappingRow(found.name, target=found)]
 
 
@@ -257,14 +271,18 @@ def _find_target(targets: Sequence[TargetField], text: str) -> TargetField:
     """The field with this name, or the only one with the text in its name.  Raises Invalid."""
     text = " ".join(text.lower().split())
     for one in targets:
-        if text in (one.name.lower(), _shown(one).lower(), one.label.lower()):
+        if text in (one.name.lower(), _shown(one).lower(), _(one.label).lower()):
             return one
     close = [one for one in targets if text and text in f"{_shown(one)} {one.name}".lower()]
     if len(close) == 1:
         return close[0]
     names = ", ".join(_shown(one) for one in close[:5]) + (", …" if len(close) > 5 else "")
-    why = f"Several fields match: {names}." if close else f"There is no field called {text}."
-    raise Invalid({"new_field": [f"{why} Choose one from the list."]})
+    why = (
+        _("Several fields match: %(names)s.", names=names)
+        if close
+        else _("There is no field called %(text)s.", text=text)
+    )
+    raise Invalid({"new_field": [" ".join([why, _("Choose one from the list.")])]})
 
 
 def _standard_text(row: MappingRow, standard: Mapping[str, Rule] | None) -> str:
@@ -272,4 +290,4 @@ def _standard_text(row: MappingRow, standard: Mapping[str, Rule] | None) -> str:
 
 
 def _shown(target: TargetField) -> str:
-    return f"{target.group}: {target.label}" if target.group else target.label
+    return f"{_(target.group)}: {_(target.label)}" if target.group else _(target.label)

@@ -10,6 +10,7 @@ from relay.dashboard import conditions_form, forms, guard, htmx
 from relay.dashboard.conditions_form import ConditionBox, box_of
 from relay.dashboard.filters import patterns_words
 from relay.errors import Invalid
+from relay.i18n import _, ngettext
 from relay.mapping.conditions import group_of
 from relay.mapping.operators import OPERATORS, join_words
 from relay.mapping.paths import as_text, readable_path
@@ -31,12 +32,14 @@ blueprint = Blueprint(
 
 def subscription_words(subscription: Subscription) -> str:
     """A subscription in a few words for a list: ``New order from Shop, 2 conditions``."""
-    sites = join_words([source.name for source in subscription.sources], "or")
-    count = len(list(group_of(subscription.conditions).conditions()))
-    conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
-    paused = " (paused)" if subscription.state == SubscriptionState.PAUSED else ""
-    from_sites = f" from {sites}" if sites else ""
-    return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
+    words = patterns_words(subscription.event_types)
+    if sites := join_words([source.name for source in subscription.sources], _("or")):
+        words = _("%(types)s from %(sites)s", types=words, sites=sites)
+    if count := len(list(group_of(subscription.conditions).conditions())):
+        words = ", ".join([words, ngettext("%(num)s condition", "%(num)s conditions", count)])
+    if subscription.state == SubscriptionState.PAUSED:
+        words = _("%(subscription)s (paused)", subscription=words)
+    return words
 
 
 def chosen_types() -> list[str]:
@@ -55,9 +58,9 @@ def check_choices() -> None:
     """Raises Invalid if no event type or no site is selected."""
     reasons = {}
     if not chosen_types():
-        reasons["event_types"] = ["Select at least one event type."]
+        reasons["event_types"] = [_("Select at least one event type.")]
     if request.form.get("from") == "some" and not chosen_sites():
-        reasons["source"] = ["Select at least one site, or all sites."]
+        reasons["source"] = [_("Select at least one site, or all sites.")]
     if reasons:
         raise Invalid(reasons)
 
@@ -158,14 +161,14 @@ def _posted(destination: Destination, subscription: Subscription | None) -> Any:
         settings = SubscriptionSettings(types, sites, box.group)
         if subscription is None:
             created = subscription_settings.create(destination, settings, by)
-            htmx.toast("Saved. Check the mapping, and change it if you need to.")
+            htmx.toast(_("Saved. Check the mapping, and change it if you need to."))
             return htmx.redirect(
                 url_for("mapping.page", destination_id=destination.id, subscription_id=created.id)
             )
         subscription_settings.change(subscription, settings, by)
     except Invalid as exc:
         return _page(destination, subscription, types, sites, box, exc.reasons)
-    htmx.toast("Saved. The change applies to new events.")
+    htmx.toast(_("Saved. The change applies to new events."))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 
 
@@ -175,10 +178,10 @@ def change_state(destination_id: int, subscription_id: int, verb: str) -> Any:
     found, by = subscription_settings.find(destination_id, subscription_id), guard.current_by()
     if verb == "pause":
         subscription_settings.pause(found, by)
-        htmx.toast("Paused. Matching events wait; nothing is lost.")
+        htmx.toast(_("Paused. Matching events wait; nothing is lost."))
     else:
         subscription_settings.resume(found, by)
-        htmx.toast("Resumed. Relay sends the pending deliveries.")
+        htmx.toast(_("Resumed. Relay sends the pending deliveries."))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -188,5 +191,5 @@ def remove(destination_id: int, subscription_id: int) -> Any:
     subscription_settings.remove(
         subscription_settings.find(destination_id, subscription_id), guard.current_by()
     )
-    htmx.toast("Removed. Past deliveries stay in Relay.")
+    htmx.toast(_("Removed. Past deliveries stay in Relay."))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

@@ -17,6 +17,7 @@ from relay.dashboard.time_zones import current_zone
 from relay.destinations.base import Kind
 from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid
+from relay.i18n import N_, SOURCE, _, in_language
 from relay.mapping.operators import join_words
 from relay.models import Destination, db
 from relay.rules.lifecycle import Failed, Refused
@@ -31,51 +32,51 @@ from relay.transport.request import Reply
 
 blueprint = Blueprint("throttling", __name__, url_prefix="/destinations/<int:destination_id>")
 NAMES = {
-    "patient": "Standard (recommended)",
-    "long": "Long",
-    "quick": "Short",
-    "own": "Custom",
+    "patient": N_("Standard (recommended)"),
+    "long": N_("Long"),
+    "quick": N_("Short"),
+    "own": N_("Custom"),
 }
 CONCURRENCY = forms.Field(
     "concurrency",
-    "Concurrency (requests at a time)",
+    N_("Concurrency (requests at a time)"),
     "number",
-    help="A higher value is faster if the service can handle it. 4 is right for most services.",
+    help=N_("A higher value is faster if the service can handle it. 4 is right for most services."),
     required=True,
     low=1,
     high=MAX_CONCURRENCY,
 )
 STATUSES = (  # what a person can choose for; the rest follows its class
-    ("3xx", "3xx", "moved to another URL"),
-    ("400", "400", "bad request"),
-    ("401", "401", "wrong credentials"),
-    ("403", "403", "access denied, or a firewall"),
-    ("404", "404", "not found"),
-    ("405", "405", "method not allowed"),
-    ("408", "408", "timed out there"),
-    ("409", "409", "conflict with other data"),
-    ("410", "410", "permanently closed"),
-    ("413", "413", "too large"),
-    ("422", "422", "content rejected"),
-    ("423", "423", "locked"),
-    ("425", "425", "too early"),
-    ("429", "429", "too many requests"),
-    ("5xx", "5xx", "error of the server"),
+    ("3xx", "3xx", N_("moved to another URL")),
+    ("400", "400", N_("bad request")),
+    ("401", "401", N_("wrong credentials")),
+    ("403", "403", N_("access denied, or a firewall")),
+    ("404", "404", N_("not found")),
+    ("405", "405", N_("method not allowed")),
+    ("408", "408", N_("timed out there")),
+    ("409", "409", N_("conflict with other data")),
+    ("410", "410", N_("permanently closed")),
+    ("413", "413", N_("too large")),
+    ("422", "422", N_("content rejected")),
+    ("423", "423", N_("locked")),
+    ("425", "425", N_("too early")),
+    ("429", "429", N_("too many requests")),
+    ("5xx", "5xx", N_("error of the server")),
 )
 ACTIONS = {
-    StatusAction.RETRY: "Retry, with the whole schedule",
-    StatusAction.FIRST_HOUR: "Retry for the first hour",
-    StatusAction.FAIL: "Failed delivery, no retry",
-    StatusAction.PAUSE: "Pause the destination",
+    StatusAction.RETRY: N_("Retry, with the whole schedule"),
+    StatusAction.FIRST_HOUR: N_("Retry for the first hour"),
+    StatusAction.FAIL: N_("Failed delivery, no retry"),
+    StatusAction.PAUSE: N_("Pause the destination"),
 }
 SHORT = {
-    StatusAction.RETRY: "retry",
-    StatusAction.FIRST_HOUR: "retry for the first hour",
-    StatusAction.FAIL: "failed delivery",
-    StatusAction.PAUSE: "pause",
+    StatusAction.RETRY: N_("retry"),
+    StatusAction.FIRST_HOUR: N_("retry for the first hour"),
+    StatusAction.FAIL: N_("failed delivery"),
+    StatusAction.PAUSE: N_("pause"),
 }
 WIDTH = 320
-MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))
+MARKS = (60, 3600, 86400)
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,13 @@ def default_words(kind: Kind, key: str) -> str:
     status = int(key.replace("xx", "01" if key == "3xx" else "00"))
     action = action_for(status, kind.on_status)
     if action is None and type(kind).classify is not Kind.classify:
-        return "as the reply says"
+        return _("as the reply says")
     if action is None:
         signal = kind.classify(Reply(status=status))
         pauses = isinstance(signal, Refused) and signal.pause
         action = StatusAction.PAUSE if pauses else StatusAction.FAIL
         action = StatusAction.RETRY if isinstance(signal, Failed) else action
-    return SHORT[action]
+    return _(SHORT[action])
 
 
 def posted_on_status(current: Mapping[str, str]) -> dict[str, str]:
@@ -138,9 +139,11 @@ class Dot:
 def schedule_words(waits: Sequence[float]) -> str:
     """A retry schedule as a sentence.  ``waits`` are the seconds between attempts."""
     times = [duration(wait) for wait in waits]
-    return (
-        f"{len(waits) + 1} attempts over {spoken(sum(waits))}: "
-        f"immediately, then after {join_words(times, 'and')}."
+    return _(
+        "%(count)s attempts over %(time)s: immediately, then after %(waits)s.",
+        count=len(waits) + 1,
+        time=spoken(sum(waits)),
+        waits=join_words(times, _("and")),
     )
 
 
@@ -159,10 +162,11 @@ def _x(seconds: float, longest: float) -> float:
 
 def schedule_dots(waits: Sequence[float]) -> list[Dot]:
     """One dot per attempt, with its time after the first attempt."""
-    total, at, dots = sum(waits), 0.0, [Dot(10, "first attempt")]
+    total, at, dots = sum(waits), 0.0, [Dot(10, _("first attempt"))]
     for number, wait in enumerate(waits, 2):
         at += wait
-        dots.append(Dot(_x(at, total), f"attempt {number}: {spoken(at)} after the first"))
+        words = _("attempt %(number)s: %(time)s after the first", number=number, time=spoken(at))
+        dots.append(Dot(_x(at, total), words))
     return dots
 
 
@@ -183,14 +187,18 @@ def retry_dots(waits: Sequence[float], made: int, due_at: datetime, zone: tzinfo
     dots, at = [], due_at
     for number, dot in enumerate(schedule_dots(waits), 1):
         if number <= made:
-            dots.append(RetryDot(dot.x, "done", f"Attempt {number}: made"))
+            dots.append(RetryDot(dot.x, "done", _("Attempt %(number)s: made", number=number)))
             continue
         if number > made + 1:
             at += timedelta(seconds=waits[number - 2])
         when = at.astimezone(zone).strftime("%a %d %b %H:%M")
         state = "next" if number == made + 1 else "later"
-        about = "next, " if state == "next" else "if it is needed, about "
-        dots.append(RetryDot(dot.x, state, f"Attempt {number}: {about}{when}"))
+        words = (
+            _("Attempt %(number)s: next, %(time)s", number=number, time=when)
+            if state == "next"
+            else _("Attempt %(number)s: if it is needed, about %(time)s", number=number, time=when)
+        )
+        dots.append(RetryDot(dot.x, state, words))
     return dots
 
 
@@ -202,19 +210,23 @@ def delivery_dots(delivery: Any, waits: Sequence[float]) -> list[RetryDot]:
 def schedule_marks(waits: Sequence[float]) -> list[Dot]:
     """The marks of 1 minute, 1 hour and 1 day that lie within the schedule."""
     total = sum(waits)
-    return [Dot(_x(seconds, total), label) for seconds, label in MARKS if seconds < total * 0.9]
+    return [Dot(_x(one, total), duration(one)) for one in MARKS if one < total * 0.9]
 
 
 def on_status_words(destination: Destination) -> str:
     """What a person chose to do after an HTTP status; empty if all defaults apply."""
     chosen = sorted((destination.on_status or {}).items())
-    return "; ".join(f"{key}: {SHORT[StatusAction(action)]}" for key, action in chosen)
+    return "; ".join(f"{key}: {_(SHORT[StatusAction(action)])}" for key, action in chosen)
 
 
 def rate_words(destination: Destination) -> str:
     if not destination.rate_count:
-        return "No limit"
-    return f"At most {destination.rate_count} per {destination.rate_unit}, spread evenly"
+        return _("No limit")
+    return _(
+        "At most %(count)s per %(unit)s, spread evenly",
+        count=destination.rate_count,
+        unit=_(destination.rate_unit or ""),
+    )
 
 
 def status_of(destination: Destination, now: datetime) -> str:
@@ -261,14 +273,14 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
         "rate_unit": destination.rate_unit or "second",
         "concurrency": destination.concurrency,
         "schedule": throttling.schedule_name(waits),
-        "own": ", ".join(duration(wait) for wait in waits),
+        "own": _as_entered(waits),
     }
     return render_template(
         "destinations/throttling.html",
         destination=destination,
         kind=kind,
         status_choices=status_choices(kind, chosen),
-        actions=ACTIONS,
+        actions=[(action, _(words)) for action, words in ACTIONS.items()],
         values=values | (forms.posted() if request.method == "POST" else {}),
         errors=errors or {},
         schedules=SCHEDULES,
@@ -276,6 +288,12 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
         units=list(UNITS),
         concurrency_field=CONCURRENCY,
     )
+
+
+def _as_entered(waits: Sequence[float]) -> str:
+    """Waiting times as ``throttling.parse_schedule`` reads them, in every language: ``5 s, 1 day``."""
+    with in_language(SOURCE):
+        return ", ".join(duration(wait) for wait in waits)
 
 
 @blueprint.post("/throttling")
@@ -294,7 +312,7 @@ def update(destination_id: int) -> Any:
         throttling.set_throttling(destination_id, settings, guard.current_by())
     except Invalid as exc:
         return _page(destination, exc.reasons), 422
-    htmx.toast("Saved. The change applies from the next request.")
+    htmx.toast(_("Saved. The change applies from the next request."))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -302,7 +320,7 @@ def update(destination_id: int) -> Any:
 @guard.requires("support")
 def try_now(destination_id: int) -> Any:
     destination = throttling.try_now(destination_id, guard.current_by())
-    htmx.toast(f"Trying {destination.name} now.")
+    htmx.toast(_("Trying %(name)s now.", name=destination.name))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
