@@ -29,14 +29,34 @@ MOST_PIECES, LONGEST, DEEPEST = 16, 4000, 3
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text with values: how it looks when it is filled in, and its translation."""
+    """A text with values, and its translation."""
 
     parts: tuple[str, ...]  # the text around the values
-    looks: re.Pattern[str]
+    names: tuple[str, ...]  # of the values, in order
     translation: str
-
     weight: int  # characters around the values
     letters: int
+
+    def values_in(self, text: str) -> dict[str, str] | None:
+        """The values with which ``text`` is this text; None if it is another one.
+
+        Each value is the shortest possible.  No expression is used: the words of a service could make
+        one with several values take minutes.
+        """
+        first, *middle, last = self.parts
+        at, end = len(first), len(text) - len(last)
+        if at > end or not (text.startswith(first) and text.endswith(last)):
+            return None
+        found = []
+        for part in middle:
+            begin = text.find(part, at, end)
+            if begin < 0:
+                return None
+            found.append(text[at:begin])
+            at = begin + len(part)
+        pairs = list(zip(self.names, [*found, text[at:end]], strict=True))
+        values = dict(pairs)
+        return values if all(values[name] == value for name, value in pairs) else None
 
 
 def translated(text: object) -> str:
@@ -72,6 +92,8 @@ def _translated(code: str, text: str, depth: int) -> str:
 
 
 def _whole(code: str, text: str) -> str:
+    if not text:
+        return ""  # gettext("") is the header of the translations file
     found = i18n.translations(code).gettext(text)
     return "" if found == text else found
 
@@ -87,8 +109,8 @@ def _known(code: str, part: str, depth: int) -> tuple[int, str] | None:
             continue
         if best and pattern.weight <= best[0]:
             break  # the heaviest come first
-        if all(one in part for one in pattern.parts) and (found := pattern.looks.fullmatch(part)):
-            values = {name: _value(code, name, it, depth) for name, it in found.groupdict().items()}
+        if (found := pattern.values_in(part)) is not None:
+            values = {name: _value(code, name, it, depth) for name, it in found.items()}
             best = pattern.weight, pattern.translation % values
     return best
 
@@ -127,14 +149,8 @@ def _patterns(code: str) -> tuple[Pattern, ...]:
 
 
 def _pattern(text: str, translation: str) -> Pattern:
-    looks, seen = "", set()
-    for n, part in enumerate(VALUE.split(text)):
-        if n % 2 == 0:
-            looks += re.escape(part.replace("%%", "%"))
-        else:
-            looks += f"(?P={part})" if part in seen else f"(?P<{part}>.*?)"
-            seen.add(part)
-    parts = tuple(part.replace("%%", "%") for part in VALUE.split(text)[::2])
+    pieces = VALUE.split(text)
+    parts = tuple(part.replace("%%", "%") for part in pieces[::2])
     around = "".join(parts)
     letters = len(re.findall(r"\w", around))
-    return Pattern(parts, re.compile(looks, re.S), translation, len(around), letters)
+    return Pattern(parts, tuple(pieces[1::2]), translation, len(around), letters)
