@@ -20,63 +20,65 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-OLD_TABLES = (
+from relay.i18n import N_
+
+OLD_TABLES = N_(
     "The tables do not match this version of Relay: a table or column is missing. "
     "Run: flask db upgrade"
 )
-READ_ONLY = (
+READ_ONLY = N_(
     "The database is read-only. It may be a standby, or its disk may be write-protected: point "
     "DATABASE_URL to the primary, or make the database writable again."
 )
-DISK_FULL = (
+DISK_FULL = N_(
     "The database has no disk space left. Free space or enlarge the disk of the database server."
 )
-DISK_ERROR = (
+DISK_ERROR = N_(
     "The disk of the database reports an error. Check the disk and its free space; if the file is "
     "damaged, restore a backup."
 )
-CANCELLED = (
+CANCELLED = N_(
     "The database canceled the statement because it took longer than statement_timeout or "
     "lock_timeout. Find what blocks the table, or raise the limit for Relay's user."
 )
-NOT_ALLOWED = (
+NOT_ALLOWED = N_(
     "The database user lacks a permission. Grant it SELECT, INSERT, UPDATE and DELETE on all of "
     "Relay's tables, and USAGE on their sequences."
 )
-NO_CONNECTION_LEFT = (
+NO_CONNECTION_LEFT = N_(
     "The database has no connection left for Relay. Raise max_connections of PostgreSQL or "
     "max_client_conn of the pooler, or run fewer processes."
 )
-WRONG_ENCODING = (
+WRONG_ENCODING = N_(
     "The database cannot store every character, because its encoding is not UTF8. Create a database "
     "with the encoding UTF8 and move the data there with flask backup and flask restore."
 )
-LOCKED = (
+LOCKED = N_(
     "Another program holds the write lock of the SQLite database. Stop that program, or use "
     "PostgreSQL."
 )
-STATEMENT_MODE = (
+STATEMENT_MODE = N_(
     "The connection pooler runs in statement mode, in which transactions are not possible. Set "
     "pool_mode = transaction in its configuration."
 )
-STARTUP_OPTION = (
+STARTUP_OPTION = N_(
     "The connection pooler refuses a parameter of the connection. Remove options from DATABASE_URL, "
     "or list it in ignore_startup_parameters of the pooler."
 )
-WRONG_LOGIN = (
+WRONG_LOGIN = N_(
     "The database refuses the user or the password of DATABASE_URL. Correct them, or pg_hba.conf "
     "of the server."
 )
-NO_DATABASE = "The database that DATABASE_URL names does not exist. Create it: createdb"
-NO_RESPONSE = (
+NO_DATABASE = N_("The database that DATABASE_URL names does not exist. Create it: createdb")
+NO_RESPONSE = N_(
     "The database (DATABASE_URL) does not respond. Sites get 503 and retry automatically. "
     "Start the database, and check its address and password."
 )
-NO_FILE = (
+NO_FILE = N_(
     "Relay cannot open the SQLite file of DATABASE_URL. Check that its folder exists and that Relay's "
     "user may write to it."
 )
-IDS_USED_UP = (
+IDS_USED_UP = N_(
     "A sequence of ids has reached its limit. Enlarge the type of the id column and the sequence."
 )
 
@@ -147,7 +149,7 @@ def explain(exc: SQLAlchemyError) -> str:
         return NO_RESPONSE
     kind = type(original or exc).__name__
     return (
-        f"The database rejects Relay's statements ({kind}). Run flask db upgrade and restart all "
+        f"The database rejects Relay's statements ({kind}). Run flask db upgrade and restart all "  # i18n: keep
         "processes; if it continues, report it with the log of the database."
     )
 

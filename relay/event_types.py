@@ -1,8 +1,8 @@
 """The event types that ship with Relay, and how each one reads.
 
-Pure: the standard library only.  The names of types and families are shown in the language of the
-reader; messages to other systems and samples are English (i18n: keep file).  To add a type, add an
-``EventType`` here and the schema of its data to ``relay.ingest.schemas``.  ``tests/test_event_types.py`` names what is still missing.
+Pure: the standard library only.  The texts are in English; pages translate them where they show them,
+and messages to other systems do not.  To add a type, add an ``EventType`` here and the schema of its data
+to ``relay.ingest.schemas``.  ``tests/test_event_types.py`` names what is still missing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.i18n import N_
+
+# i18n: keep file - its samples and messages go to other systems
 
 TEST, REPORT, ERASE, CANARY = "relay.test", "relay.report", "relay.erase", "relay.canary"
 RELAY_TEST = "test_"  # how the ids of test events begin that Relay sends to itself; those of the plugin do not
@@ -69,19 +71,21 @@ class EventType:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("comment", N_("comments"), ("a comment", "is written")),
-        Family("order", N_("orders"), ("an order", "is placed or changes")),
-        Family("lead", N_("leads"), ("a lead", "arrives")),
-        Family("user", N_("users"), ("a user", "registers")),
-        Family("customer", N_("customers"), ("a customer", "is added or changes")),
-        Family("product", N_("products"), ("a product", "is added, changes or runs low")),
-        Family("coupon", N_("coupons"), ("a coupon", "is added, changes or is deleted")),
+        Family("comment", N_("comments"), (N_("a comment"), N_("is written"))),
+        Family("order", N_("orders"), (N_("an order"), N_("is placed or changes"))),
+        Family("lead", N_("leads"), (N_("a lead"), N_("arrives"))),
+        Family("user", N_("users"), (N_("a user"), N_("registers"))),
+        Family("customer", N_("customers"), (N_("a customer"), N_("is added or changes"))),
+        Family("product", N_("products"), (N_("a product"), N_("is added, changes or runs low"))),
+        Family("coupon", N_("coupons"), (N_("a coupon"), N_("is added, changes or is deleted"))),
         Family(
-            "subscription", N_("subscriptions"), ("a subscription", "starts, changes or renews")
+            "subscription",
+            N_("subscriptions"),
+            (N_("a subscription"), N_("starts, changes or renews")),
         ),
-        Family("post", N_("posts"), ("a post", "is published or changes")),
-        Family("x", N_("custom events"), ("a custom event", "arrives")),
-        Family("relay", N_("test events"), ("a test event", "arrives")),
+        Family("post", N_("posts"), (N_("a post"), N_("is published or changes"))),
+        Family("x", N_("custom events"), (N_("a custom event"), N_("arrives"))),
+        Family("relay", N_("test events"), (N_("a test event"), N_("arrives"))),
     )
 }
 
@@ -195,9 +199,9 @@ EVENT_TYPES = {
         EventType(
             "comment.created",
             label=N_("New comment"),
-            singular="comment",
-            plural="comments",
-            happens=("a comment", "is written"),
+            singular=N_("comment"),
+            plural=N_("comments"),
+            happens=(N_("a comment"), N_("is written")),
             icon="message-circle",
             sample={
                 "id": 318,
@@ -219,9 +223,9 @@ EVENT_TYPES = {
         EventType(
             "order.created",
             label=N_("New order"),
-            singular="order",
-            plural="orders",
-            happens=("an order", "is placed"),
+            singular=N_("order"),
+            plural=N_("orders"),
+            happens=(N_("an order"), N_("is placed")),
             icon="shopping-cart",
             sample=SAMPLE_ORDER,
             headline="New order #{{ data.number }}: {{ data.total }} {{ data.currency }}",
@@ -233,9 +237,9 @@ EVENT_TYPES = {
         EventType(
             "order.status_changed",
             label=N_("Order status changed"),
-            singular="order change",
-            plural="order changes",
-            happens=("an order", "changes its status"),
+            singular=N_("order change"),
+            plural=N_("order changes"),
+            happens=(N_("an order"), N_("changes its status")),
             icon="shopping-cart",
             sample=SAMPLE_ORDER | {"status": "completed", "previous_status": "processing"},
             headline="Order #{{ data.number }} is now {{ data.status }}",
@@ -248,9 +252,9 @@ EVENT_TYPES = {
         EventType(
             "order.updated",
             label=N_("Order updated"),
-            singular="order update",
-            plural="order updates",
-            happens=("an order", "is updated"),
+            singular=N_("order update"),
+            plural=N_("order updates"),
+            happens=(N_("an order"), N_("is updated")),
             icon="pencil",
             sample=SAMPLE_ORDER,
             headline="Order #{{ data.number }} was updated",
@@ -262,9 +266,9 @@ EVENT_TYPES = {
         EventType(
             "order.deleted",
             label=N_("Order deleted"),
-            singular="deleted order",
-            plural="deleted orders",
-            happens=("an order", "is deleted"),
+            singular=N_("deleted order"),
+            plural=N_("deleted orders"),
+            happens=(N_("an order"), N_("is deleted")),
             icon="trash",
             sample={
                 "id": SAMPLE_ORDER["id"],
@@ -285,9 +289,9 @@ EVENT_TYPES = {
         EventType(
             "order.restored",
             label=N_("Order restored"),
-            singular="restored order",
-            plural="restored orders",
-            happens=("an order", "is restored from the trash"),
+            singular=N_("restored order"),
+            plural=N_("restored orders"),
+            happens=(N_("an order"), N_("is restored from the trash")),
             icon="restore",
             sample=SAMPLE_ORDER,
             headline="Order #{{ data.number }} was restored",
@@ -300,9 +304,9 @@ EVENT_TYPES = {
         EventType(
             REFUNDED,
             label=N_("Refund"),
-            singular="refund",
-            plural="refunds",
-            happens=("an order", "is refunded"),
+            singular=N_("refund"),
+            plural=N_("refunds"),
+            happens=(N_("an order"), N_("is refunded")),
             icon="receipt-refund",
             sample={
                 "id": 1077,
@@ -332,9 +336,9 @@ EVENT_TYPES = {
         EventType(
             "lead.created",
             label=N_("New lead"),
-            singular="lead",
-            plural="leads",
-            happens=("a lead", "arrives"),
+            singular=N_("lead"),
+            plural=N_("leads"),
+            happens=(N_("a lead"), N_("arrives")),
             icon="address-book",
             sample={
                 "form": {"plugin": "contact-form-7", "id": 7, "title": "Contact"},
@@ -356,9 +360,9 @@ EVENT_TYPES = {
         EventType(
             "user.registered",
             label=N_("New user"),
-            singular="new user",
-            plural="new users",
-            happens=("a user", "registers"),
+            singular=N_("new user"),
+            plural=N_("new users"),
+            happens=(N_("a user"), N_("registers")),
             icon="user",
             sample={
                 "id": 77,
@@ -372,9 +376,9 @@ EVENT_TYPES = {
         EventType(
             "customer.created",
             label=N_("New customer"),
-            singular="new customer",
-            plural="new customers",
-            happens=("a customer", "is added"),
+            singular=N_("new customer"),
+            plural=N_("new customers"),
+            happens=(N_("a customer"), N_("is added")),
             icon="user-plus",
             sample=SAMPLE_CUSTOMER,
             headline="New customer on {{ site_name }}",
@@ -385,9 +389,9 @@ EVENT_TYPES = {
         EventType(
             "customer.updated",
             label=N_("Customer updated"),
-            singular="customer update",
-            plural="customer updates",
-            happens=("a customer", "is updated"),
+            singular=N_("customer update"),
+            plural=N_("customer updates"),
+            happens=(N_("a customer"), N_("is updated")),
             icon="user-edit",
             sample=SAMPLE_CUSTOMER,
             headline="Customer {{ data.id }} was updated",
@@ -398,9 +402,9 @@ EVENT_TYPES = {
         EventType(
             "product.created",
             label=N_("New product"),
-            singular="new product",
-            plural="new products",
-            happens=("a product", "is added"),
+            singular=N_("new product"),
+            plural=N_("new products"),
+            happens=(N_("a product"), N_("is added")),
             icon="package",
             sample=SAMPLE_PRODUCT,
             headline="New product: {{ data.name }}",
@@ -410,9 +414,9 @@ EVENT_TYPES = {
         EventType(
             "product.updated",
             label=N_("Product updated"),
-            singular="product update",
-            plural="product updates",
-            happens=("a product", "is updated"),
+            singular=N_("product update"),
+            plural=N_("product updates"),
+            happens=(N_("a product"), N_("is updated")),
             icon="package",
             sample=SAMPLE_PRODUCT,
             headline="Product updated: {{ data.name }}",
@@ -422,9 +426,9 @@ EVENT_TYPES = {
         EventType(
             "product.low_stock",
             label=N_("Low stock"),
-            singular="low stock warning",
-            plural="low stock warnings",
-            happens=("a product", "runs low"),
+            singular=N_("low stock warning"),
+            plural=N_("low stock warnings"),
+            happens=(N_("a product"), N_("runs low")),
             icon="trending-down",
             sample=SAMPLE_PRODUCT | {"stock_quantity": 2, "low_stock_amount": 3},
             headline="Low stock: {{ data.name }}",
@@ -434,9 +438,9 @@ EVENT_TYPES = {
         EventType(
             "product.out_of_stock",
             label=N_("Out of stock"),
-            singular="out of stock warning",
-            plural="out of stock warnings",
-            happens=("a product", "is out of stock"),
+            singular=N_("out of stock warning"),
+            plural=N_("out of stock warnings"),
+            happens=(N_("a product"), N_("is out of stock")),
             icon="package-off",
             sample=SAMPLE_PRODUCT | {"stock_quantity": 0, "stock_status": "outofstock"},
             headline="Out of stock: {{ data.name }}",
@@ -446,9 +450,9 @@ EVENT_TYPES = {
         EventType(
             "coupon.created",
             label=N_("New coupon"),
-            singular="new coupon",
-            plural="new coupons",
-            happens=("a coupon", "is added"),
+            singular=N_("new coupon"),
+            plural=N_("new coupons"),
+            happens=(N_("a coupon"), N_("is added")),
             icon="discount-2",
             sample=SAMPLE_COUPON,
             headline="New coupon: {{ data.code }}",
@@ -457,9 +461,9 @@ EVENT_TYPES = {
         EventType(
             "coupon.updated",
             label=N_("Coupon updated"),
-            singular="coupon update",
-            plural="coupon updates",
-            happens=("a coupon", "is updated"),
+            singular=N_("coupon update"),
+            plural=N_("coupon updates"),
+            happens=(N_("a coupon"), N_("is updated")),
             icon="discount-2",
             sample=SAMPLE_COUPON,
             headline="Coupon updated: {{ data.code }}",
@@ -468,9 +472,9 @@ EVENT_TYPES = {
         EventType(
             "coupon.deleted",
             label=N_("Coupon deleted"),
-            singular="deleted coupon",
-            plural="deleted coupons",
-            happens=("a coupon", "is deleted"),
+            singular=N_("deleted coupon"),
+            plural=N_("deleted coupons"),
+            happens=(N_("a coupon"), N_("is deleted")),
             icon="discount-2-off",
             sample=SAMPLE_COUPON | {"permanent": False, "deleted_at": SAMPLE_TIME},
             headline="Coupon deleted: {{ data.code }}",
@@ -479,9 +483,9 @@ EVENT_TYPES = {
         EventType(
             "subscription.created",
             label=N_("New subscription"),
-            singular="new subscription",
-            plural="new subscriptions",
-            happens=("a subscription", "starts"),
+            singular=N_("new subscription"),
+            plural=N_("new subscriptions"),
+            happens=(N_("a subscription"), N_("starts")),
             icon="repeat",
             sample=SAMPLE_SUBSCRIPTION,
             headline="New subscription #{{ data.number }}: {{ data.total }} {{ data.currency }}",
@@ -491,9 +495,9 @@ EVENT_TYPES = {
         EventType(
             "subscription.status_changed",
             label=N_("Subscription status changed"),
-            singular="subscription change",
-            plural="subscription changes",
-            happens=("a subscription", "changes its status"),
+            singular=N_("subscription change"),
+            plural=N_("subscription changes"),
+            happens=(N_("a subscription"), N_("changes its status")),
             icon="repeat",
             sample=SAMPLE_SUBSCRIPTION | {"status": "on-hold", "previous_status": "active"},
             headline="Subscription #{{ data.number }} is now {{ data.status }}",
@@ -504,9 +508,9 @@ EVENT_TYPES = {
         EventType(
             "subscription.renewed",
             label=N_("Subscription renewed"),
-            singular="renewal",
-            plural="renewals",
-            happens=("a subscription", "renews"),
+            singular=N_("renewal"),
+            plural=N_("renewals"),
+            happens=(N_("a subscription"), N_("renews")),
             icon="refresh",
             sample=SAMPLE_SUBSCRIPTION | {"order_id": 1090, "order_number": "1090"},
             headline="Subscription #{{ data.number }} was renewed",
@@ -517,9 +521,9 @@ EVENT_TYPES = {
         EventType(
             "subscription.renewal_failed",
             label=N_("Renewal payment failed"),
-            singular="failed renewal",
-            plural="failed renewals",
-            happens=("a subscription", "cannot be renewed because a payment fails"),
+            singular=N_("failed renewal"),
+            plural=N_("failed renewals"),
+            happens=(N_("a subscription"), N_("cannot be renewed because a payment fails")),
             icon="credit-card-off",
             sample=SAMPLE_SUBSCRIPTION
             | {"status": "on-hold", "order_id": 1090, "order_number": "1090"},
@@ -531,9 +535,9 @@ EVENT_TYPES = {
         EventType(
             "post.published",
             label=N_("Post published"),
-            singular="new post",
-            plural="new posts",
-            happens=("a post", "is published"),
+            singular=N_("new post"),
+            plural=N_("new posts"),
+            happens=(N_("a post"), N_("is published")),
             icon="news",
             sample=SAMPLE_POST,
             headline="New on {{ site_name }}: {{ data.title }}",
@@ -545,9 +549,9 @@ EVENT_TYPES = {
         EventType(
             "post.updated",
             label=N_("Post updated"),
-            singular="post update",
-            plural="post updates",
-            happens=("a post", "is updated"),
+            singular=N_("post update"),
+            plural=N_("post updates"),
+            happens=(N_("a post"), N_("is updated")),
             icon="news",
             sample=SAMPLE_POST,
             headline="Updated on {{ site_name }}: {{ data.title }}",
@@ -558,9 +562,9 @@ EVENT_TYPES = {
         EventType(
             TEST,
             label=N_("Test event"),
-            singular="test event",
-            plural="test events",
-            happens=("a test event", "arrives"),
+            singular=N_("test event"),
+            plural=N_("test events"),
+            happens=(N_("a test event"), N_("arrives")),
             icon="flask",
             sample={"message": "This is a test event from Relay."},
             headline="Test event from {{ site_name }}",
@@ -570,9 +574,9 @@ EVENT_TYPES = {
         EventType(
             REPORT,
             label=N_("Daily site report"),
-            singular="daily report",
-            plural="daily reports",
-            happens=("a site", "reports how many events it counted on a day"),
+            singular=N_("daily report"),
+            plural=N_("daily reports"),
+            happens=(N_("a site"), N_("reports how many events it counted on a day")),
             icon="report",
             sample={
                 "day": "2026-01-15",
@@ -587,9 +591,9 @@ EVENT_TYPES = {
         EventType(
             ERASE,
             label=N_("Erasure request"),
-            singular="erasure request",
-            plural="erasure requests",
-            happens=("a site", "asks Relay to erase a person"),
+            singular=N_("erasure request"),
+            plural=N_("erasure requests"),
+            happens=(N_("a site"), N_("asks Relay to erase a person")),
             icon="eraser",
             sample={"email": "jane@example.com"},
             internal=True,
@@ -597,9 +601,9 @@ EVENT_TYPES = {
         EventType(
             CANARY,
             label=N_("Canary"),
-            singular="canary",
-            plural="canaries",
-            happens=("a test event of Relay itself", "arrives"),
+            singular=N_("canary"),
+            plural=N_("canaries"),
+            happens=(N_("a test event of Relay itself"), N_("arrives")),
             icon="activity",
             sample={"sent_by": "relay"},
             internal=True,

@@ -121,7 +121,7 @@ def web_link(url: str) -> str:
 def type_words(event_type: str) -> str:
     """The name of an event type or family, such as "New order" or "All orders"."""
     if event_type.endswith(".*") and family_of(event_type) in FAMILIES:
-        return _("All %(things)s", things=_(FAMILIES[family_of(event_type)].plural))
+        return _("All %(events)s", events=_(FAMILIES[family_of(event_type)].plural))
     return _(event_type_of(event_type).label)
 
 

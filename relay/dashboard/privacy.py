@@ -13,7 +13,6 @@ from flask import Flask, g
 
 from relay.dashboard import guard
 from relay.delivery.message import parse_payload
-from relay.i18n import _
 from relay.mapping.masking import EventMask, mask_loosely
 from relay.mapping.personal import mask_patterns
 from relay.models import Event

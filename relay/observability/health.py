@@ -11,6 +11,7 @@ from typing import Any
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from relay.broker import heartbeat_key
+from relay.i18n import _
 
 ROLES = ("worker", "scheduler")
 NEARLY_FULL = 0.9  # of the broker's maxmemory
@@ -95,22 +96,27 @@ def check_broker(client: Any) -> list[Finding]:
         return [
             error(
                 "broker",
-                f"The broker (REDIS_URL) refuses Relay: {_line(exc)}.",
-                "Correct the user, the password and the permissions in REDIS_URL. Events are stored "
-                "and wait.",
+                _("The broker (REDIS_URL) refuses Relay: %(line)s.", line=_line(exc)),
+                _(
+                    "Correct the user, the password and the permissions in REDIS_URL. Events are stored "
+                    "and wait."
+                ),
             )
         ]
     except (RedisError, OSError) as exc:
         return [
             error(
                 "broker",
-                f"The broker (REDIS_URL) does not answer ({type(exc).__name__}), so nothing is "
-                "delivered; events are still accepted and stored.",
-                "Start the broker: the waiting deliveries are sent within seconds.",
+                _(
+                    "The broker (REDIS_URL) does not answer (%(error)s), so nothing is delivered; "
+                    "events are still accepted and stored.",
+                    error=type(exc).__name__,
+                ),
+                _("Start the broker: the waiting deliveries are sent within seconds."),
             )
         ]
     return [
-        ok("broker", "The broker answers."),
+        ok("broker", _("The broker answers.")),
         check_writes(client, memory),
         check_policy(memory.get("maxmemory_policy")),
         check_persistence(client),
@@ -125,32 +131,51 @@ def check_writes(client: Any, memory: dict[str, Any]) -> Finding:
     except OutOfMemoryError:
         return error(
             "broker memory",
-            f"The broker's memory is full ({size(used)} of maxmemory {size(most)}), so "
-            "it refuses every message and nothing is delivered.",
-            "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
-            "other applications store there. Workers need no restart.",
+            _(
+                "The broker's memory is full (%(size)s of maxmemory %(most)s), so it refuses "
+                "every message and nothing is delivered.",
+                size=size(used),
+                most=size(most),
+            ),
+            _(
+                "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
+                "other applications store there. Workers need no restart."
+            ),
         )
     except ResponseError as exc:
         return error(
             "broker memory",
-            f"The broker refuses writes: {_line(exc)}.",
-            "Point REDIS_URL to the primary, or fix what the message of the broker names.",
+            _("The broker refuses writes: %(line)s.", line=_line(exc)),
+            _("Point REDIS_URL to the primary, or fix what the message of the broker names."),
         )
     except (RedisError, OSError) as exc:
         return error(
             "broker memory",
-            f"The broker does not answer a write ({type(exc).__name__}).",
-            "Check the load and the log of the broker.",
+            _("The broker does not answer a write (%(error)s).", error=type(exc).__name__),
+            _("Check the load and the log of the broker."),
         )
     if most and used >= most * NEARLY_FULL:
         return warning(
             "broker memory",
-            f"The broker uses {size(used)} of maxmemory {size(most)}; when it is full, "
-            "nothing is delivered.",
-            "Raise maxmemory of the broker, or delete what other applications store there.",
+            _(
+                "The broker uses %(size)s of maxmemory %(most)s; when it is full, nothing is "
+                "delivered.",
+                size=size(used),
+                most=size(most),
+            ),
+            _("Raise maxmemory of the broker, or delete what other applications store there."),
         )
-    limit = f"of maxmemory {size(most)}" if most else "and has no limit"
-    return ok("broker memory", f"The broker takes writes; it uses {size(used)} {limit}.")
+    if not most:
+        text = _("The broker takes writes; it uses %(size)s and has no limit.", size=size(used))
+        return ok("broker memory", text)
+    return ok(
+        "broker memory",
+        _(
+            "The broker takes writes; it uses %(size)s of maxmemory %(most)s.",
+            size=size(used),
+            most=size(most),
+        ),
+    )
 
 
 def _line(exc: Exception) -> str:
@@ -159,22 +184,29 @@ def _line(exc: Exception) -> str:
 
 def check_policy(policy: str | None) -> Finding:
     if policy == "noeviction":
-        return ok("broker policy", "maxmemory-policy is noeviction.")
+        return ok("broker policy", _("maxmemory-policy is noeviction."))
     return error(
         "broker policy",
-        f"maxmemory-policy is {policy or 'unknown'}: the broker may drop messages when its memory is full.",
-        "Set it to noeviction with CONFIG SET maxmemory-policy noeviction, and in its configuration file.",
+        _(
+            "maxmemory-policy is %(policy)s: the broker may drop messages when its memory is full.",
+            policy=policy or _("unknown"),
+        ),
+        _(
+            "Set it to noeviction with CONFIG SET maxmemory-policy noeviction, and in its configuration file."
+        ),
     )
 
 
 def check_persistence(client: Any) -> Finding:
     persistence = _query(client, lambda c: c.info("persistence")) or {}
     if persistence.get("aof_enabled"):
-        return ok("broker persistence", "appendonly is on.")
+        return ok("broker persistence", _("appendonly is on."))
     return ok(
         "broker persistence",
-        "appendonly is off, and Relay does not need it: the database has all work, and the scheduler "
-        "sends the wake-ups again after the broker restarts.",
+        _(
+            "appendonly is off, and Relay does not need it: the database has all work, and the scheduler "
+            "sends the wake-ups again after the broker restarts."
+        ),
     )
 
 
@@ -228,15 +260,29 @@ def check_heartbeats(client: Any) -> list[Finding]:
 def heartbeat(role: str, count: int) -> Finding:
     """The finding about ``count`` running processes of a role."""
     if count:
-        return ok(role, f"{count} {role if count == 1 else role + 's'} running.")
+        return ok(
+            role,
+            _(
+                "%(num)s %(processes)s running.",
+                num=count,
+                processes=_(role if count == 1 else role + "s"),
+            ),
+        )
     effect = {
-        "worker": "so nothing is delivered",
-        "scheduler": "so retries and other due work do not start",
+        "worker": _("so nothing is delivered"),
+        "scheduler": _("so retries and other due work do not start"),
     }[role]
     return warning(
         role,
-        f"No {role} sent a heartbeat in the last 15 s, {effect}.",
-        f"Start a {role}: see Procfile. If one runs, restart it and read its log.",
+        _(
+            "No %(role)s sent a heartbeat in the last 15 s, %(effect)s.",
+            role=_(role),
+            effect=effect,
+        ),
+        _(
+            "Start a %(role)s: see Procfile. If one runs, restart it and read its log.",
+            role=_(role),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ Instead of a secret, a reference may be stored: ``env:NAME``, ``file:/path``, ``
 
 from __future__ import annotations
 
+# i18n: keep file - a delivery that waits, or failed, stores the reason, and workers share it
 import json
 import os
 from collections.abc import Mapping

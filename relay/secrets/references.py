@@ -6,6 +6,7 @@ own.  So both ways are off until the operator names a directory and a prefix of 
 
 from __future__ import annotations
 
+# i18n: keep file - a delivery that waits, or failed, stores the reason, and workers share it
 import os
 import re
 import stat

@@ -6,6 +6,7 @@ any destination.  What concerns one reference raises VaultSecretMissing.
 
 from __future__ import annotations
 
+# i18n: keep file - a delivery that waits, or failed, stores the reason, and workers share it
 import os
 import threading
 import time

@@ -5,6 +5,7 @@ Works with HashiCorp Vault and OpenBao, over their HTTP API.
 
 from __future__ import annotations
 
+# i18n: keep file - a delivery that waits, or failed, stores the reason, and workers share it
 import re
 import threading
 import time

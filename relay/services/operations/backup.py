@@ -7,6 +7,7 @@ encryption key, which is not in the file, no one can use them.
 
 from __future__ import annotations
 
+# i18n: keep file - for operators, at a command; and notes that are stored
 import base64
 import gzip
 import json

@@ -10,6 +10,7 @@ from typing import Any
 from flask import current_app
 
 from config import Config
+from relay.i18n import N_
 from relay.observability import health
 from relay.observability.health import Finding, Level
 from relay.services.operations.checks import (
@@ -44,14 +45,14 @@ def diagnose(
             yield from check()
 
     groups = {
-        "Database": partial(stored.check, usable),
-        "Broker and processes": partial(processes.check, _client(), usable),
-        "Destinations": partial(if_usable, destinations.check),
-        "Secrets": partial(if_usable, references.check),
-        "Accounts": partial(if_usable, accounts.check),
-        "Alerts and backups": partial(if_usable, alerting.check),
-        "Files and disk": partial(files.check, config),
-        "Network": partial(network.check, config, is_offline, clock_url or config.clock_url),
+        N_("Database"): partial(stored.check, usable),
+        N_("Broker and processes"): partial(processes.check, _client(), usable),
+        N_("Destinations"): partial(if_usable, destinations.check),
+        N_("Secrets"): partial(if_usable, references.check),
+        N_("Accounts"): partial(if_usable, accounts.check),
+        N_("Alerts and backups"): partial(if_usable, alerting.check),
+        N_("Files and disk"): partial(files.check, config),
+        N_("Network"): partial(network.check, config, is_offline, clock_url or config.clock_url),
     }
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     return run_groups(app, groups, budget_s)

@@ -6,6 +6,7 @@ an unresolved delivery keeps its row and its history, and does not keep the rest
 
 from __future__ import annotations
 
+# i18n: keep file - SQL
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

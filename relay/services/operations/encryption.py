@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# i18n: keep file - for operators, at a command
 from typing import Any
 
 from sqlalchemy import Connection, String, cast, select, update

@@ -18,6 +18,7 @@ from relay.delivery.attempt import outcome as lives
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid
 from relay.event_types import ERASE
+from relay.i18n import _
 from relay.mapping import person
 from relay.models import (
     AiAnswer,
@@ -98,7 +99,7 @@ def check_address(email: str) -> str:
     """The address without spaces around it.  Raises Invalid."""
     email = email.strip()
     if len(email) > 254 or not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise Invalid({"email": ["Enter an e-mail address such as jane@example.com."]})
+        raise Invalid({"email": [_("Enter an e-mail address such as jane@example.com.")]})
     return email
 
 

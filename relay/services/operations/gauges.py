@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# i18n: keep file - help texts of /metrics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

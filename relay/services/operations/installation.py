@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# i18n: keep file - for operators, at a command
 import os
 import re
 import secrets

@@ -13,6 +13,7 @@ from sqlalchemy import and_, or_, select
 
 from relay import database, exact_json
 from relay.delivery.attempt import outcome as lives
+from relay.i18n import N_
 from relay.mapping import person
 from relay.models import Attempt, DeadLetter, Delivery, EmailDigest, Event, db
 from relay.rules.lifecycle import Discarded, State, transition
@@ -20,7 +21,7 @@ from relay.services.operations import erasure
 from relay.services.settings import retention as retention_settings
 
 BATCH = 100
-NOT_SENT = (
+NOT_SENT = N_(
     "Relay deleted the data of this event, because it waited for longer than the limit of {} days."
 )
 

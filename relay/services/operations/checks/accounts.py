@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from relay.i18n import _
 from relay.models import User, db
 from relay.observability.health import Finding, ok, warning
 from relay.rules.states import Role, UserState
@@ -25,19 +26,25 @@ def check() -> Iterator[Finding]:
     if not found and not has_admin():
         yield warning(
             "admin",
-            "There is no active admin, so nobody can change settings on the dashboard.",
-            "Create one: flask users create EMAIL --role admin --password-stdin",
+            _("There is no active admin, so nobody can change settings on the dashboard."),
+            _("Create one: flask users create EMAIL --role admin --password-stdin"),
         )
         return
     if not found:
-        yield ok(CHECK, "Each admin with a password has a second factor.")
+        yield ok(CHECK, _("Each admin with a password has a second factor."))
         return
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    more = _(" and %(num)s more", num=len(found) - NAMED) if len(found) > NAMED else ""
     yield warning(
         CHECK,
-        f"These admins sign in with a password only: {', '.join(found[:NAMED])}{more}.",
-        "They set up a second factor under /account/second-factor. To require it, run: "
-        "flask users require-second-factor --role admin",
+        _(
+            "These admins sign in with a password only: %(names)s%(more)s.",
+            names=", ".join(found[:NAMED]),
+            more=more,
+        ),
+        _(
+            "They set up a second factor under /account/second-factor. To require it, run: "
+            "flask users require-second-factor --role admin"
+        ),
         "/team/sign-in",
-        "They set up a second factor under My account. Require it for their role.",
+        _("They set up a second factor under My account. Require it for their role."),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, select
 
 from relay import database
+from relay.i18n import _
 from relay.models import AlertChannel, Milestone, db
 from relay.observability.health import Finding, error, ok, warning
 from relay.services import audit_check
@@ -33,11 +34,17 @@ def check_audit_log(connection: Connection) -> Finding:
     """Whether one of the newest entries was changed, deleted or inserted; the nightly check reads all."""
     found = audit_check.check(connection, newest=AUDIT_ENTRIES)
     if found.broken is None:
-        return ok("audit log", f"The newest entries of the audit log are whole ({found.entries}).")
+        return ok(
+            "audit log",
+            _(
+                "The newest entries of the audit log are whole (%(entries)s).",
+                entries=found.entries,
+            ),
+        )
     return error(
         "audit log",
-        f"The audit log is broken. {found.broken.sentence}",
-        "Find out who can write to the database, and compare with a backup.",
+        _("The audit log is broken. %(sentence)s", sentence=found.broken.sentence),
+        _("Find out who can write to the database, and compare with a backup."),
     )
 
 
@@ -63,32 +70,53 @@ def check_backup(connection: Connection) -> Finding:
     if failed is not None:
         return warning(
             BACKUP,
-            f"The last backup or its verification failed: {failed.get('reason', '')}",
-            "Correct the cause, then run: flask backup run",
+            _(
+                "The last backup or its verification failed: %(reason)s",
+                reason=_(failed.get("reason", "")),
+            ),
+            _("Correct the cause, then run: flask backup run"),
             BACKUPS,
-            "Correct the cause, then make a backup.",
+            _("Correct the cause, then make a backup."),
         )
     rule = effective(connection, now)["backup_age"]
     limit_s = (rule.threshold or 0.0) * UNIT_S[rule.rule.unit]
     if made_at is None:
-        what = "No backup was made with flask backup."
         if rule.is_set:
-            do = "Make one: flask backup FILE"
-            return warning(BACKUP, what, do, BACKUPS, "Make a backup.")
-        return ok(BACKUP, f"{what[:-1]}; other backups of the database are not known to Relay.")
+            do = _("Make one: flask backup FILE")
+            what = _("No backup was made with flask backup.")
+            return warning(BACKUP, what, do, BACKUPS, _("Make a backup."))
+        return ok(
+            BACKUP,
+            _(
+                "No backup was made with flask backup; other backups of the database are not known to Relay."
+            ),
+        )
     age = now - made_at
-    sentence = f"The last backup was made {made_at:%Y-%m-%d %H:%M} UTC"
+    made = made_at.strftime("%Y-%m-%d %H:%M")
     if limit_s and age.total_seconds() > limit_s:
         return warning(
             BACKUP,
-            f"{sentence}, more than {rule.threshold:g} {rule.rule.unit} ago.",
-            "Make one: flask backup FILE, and check the job that should do so.",
+            _(
+                "The last backup was made %(time)s UTC, more than %(limit)s %(unit)s ago.",
+                time=made,
+                limit=round(rule.threshold or 0.0, 6),
+                unit=_(rule.rule.unit),
+            ),
+            _("Make one: flask backup FILE, and check the job that should do so."),
             BACKUPS,
-            "Make a backup, and check the job that should do so.",
+            _("Make a backup, and check the job that should do so."),
         )
     if verified is not None:
-        sentence += f", and one was last verified {verified:%Y-%m-%d %H:%M} UTC"
-    return ok(BACKUP, f"{sentence}.")
+        last = verified.strftime("%Y-%m-%d %H:%M")
+        return ok(
+            BACKUP,
+            _(
+                "The last backup was made %(time)s UTC, and one was last verified %(verified)s UTC.",
+                time=made,
+                verified=last,
+            ),
+        )
+    return ok(BACKUP, _("The last backup was made %(time)s UTC.", time=made))
 
 
 def check_channels(connection: Connection) -> Iterator[Finding]:
@@ -100,11 +128,13 @@ def check_channels(connection: Connection) -> Iterator[Finding]:
     if not rows:
         yield warning(
             "alert channels",
-            "No alert channel is configured, so nobody is notified of problems.",
-            "Add one: flask alerts channels create email NAME --set to=ADDRESS --set sender=ADDRESS "
-            "--set host=MAILSERVER",
+            _("No alert channel is configured, so nobody is notified of problems."),
+            _(
+                "Add one: flask alerts channels create email NAME --set to=ADDRESS --set sender=ADDRESS "
+                "--set host=MAILSERVER"
+            ),
             f"{CHANNELS}/new",
-            "Add an alert channel.",
+            _("Add an alert channel."),
         )
         return
     failed = [row for row in rows if row.failed_at is not None]
@@ -112,11 +142,14 @@ def check_channels(connection: Connection) -> Iterator[Finding]:
         reason = " ".join(row.last_error.split()).rstrip(".")
         yield warning(
             "alert channels",
-            f"The last message to the alert channel {row.name} failed"
+            _("The last message to the alert channel %(name)s failed", name=row.name)
             + (f": {reason}." if reason else "."),
-            f'Fix its settings, then test it: flask alerts channels test "{row.name}"',
+            _(
+                'Fix its settings, then test it: flask alerts channels test "%(name)s"',
+                name=row.name,
+            ),
             CHANNELS,
-            "Fix its settings, then send a test.",
+            _("Fix its settings, then send a test."),
         )
     if not failed:
         yield ok("alert channels", f"{len(rows)} {'works' if len(rows) == 1 else 'work'}.")

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay import database
 from relay.database import READ_ONLY
 from relay.extensions import READ_BIND
+from relay.i18n import N_, _
 from relay.models import db
 from relay.observability.health import Finding, Level, error, ok, split_advice, warning
 from relay.services.operations import encryption
@@ -27,10 +28,12 @@ from relay.services.operations.checks.runner import database_error, isolated
 ANSWER_WITHIN_MS = 3_000
 CLOCKS_APART_S, CLOCKS_FAR_APART_S = 2.0, 60.0
 POOL_MODES = {
-    None: "Relay connects to PostgreSQL directly, or to SQLite.",
-    "session": "A connection pooler is in session mode: each connection of Relay occupies one of the "
-    "server, so transaction mode needs fewer.",
-    "transaction": "A connection pooler is in transaction mode, which Relay supports.",
+    None: N_("Relay connects to PostgreSQL directly, or to SQLite."),
+    "session": N_(
+        "A connection pooler is in session mode: each connection of Relay occupies one of the "
+        "server, so transaction mode needs fewer."
+    ),
+    "transaction": N_("A connection pooler is in transaction mode, which Relay supports."),
 }
 MIGRATIONS = Path(__file__).resolve().parents[4] / "migrations"
 
@@ -73,7 +76,9 @@ def check_tables() -> list[Finding]:
     """Whether the database answers and its tables are those of this version.  Never raises."""
     try:
         with reading() as connection:
-            answered = ok("database", f"The database ({connection.dialect.name}) responds.")
+            answered = ok(
+                "database", _("The database (%(name)s) responds.", name=connection.dialect.name)
+            )
             return [answered, check_schema(connection)]
     except SQLAlchemyError as exc:
         return [database_error("database", exc)]
@@ -82,21 +87,34 @@ def check_tables() -> list[Finding]:
 def check_schema(connection: Connection) -> Finding:
     found = set(MigrationContext.configure(connection).get_current_heads())
     if found == newest_revisions():
-        return ok("migrations", f"The tables are at the newest version ({', '.join(found)}).")
+        return ok(
+            "migrations",
+            _("The tables are at the newest version (%(names)s).", names=", ".join(found)),
+        )
     if not found:
-        return error("migrations", "The database has no tables yet.", "Run: flask db upgrade")
+        return error(
+            "migrations",
+            _("The database has no tables yet."),
+            _("Run: %(command)s", command="flask db upgrade"),
+        )
     if all(one.isdigit() for one in found) and max(found) > max(newest_revisions()):
         return warning(
             "migrations",
-            f"The tables are at version {max(found)}, newer than this process. It continues to work "
-            "during an upgrade.",
-            "Restart it with the new version of Relay.",
+            _(
+                "The tables are at version %(max)s, newer than this process. It continues to work"
+                " during an upgrade.",
+                max=max(found),
+            ),
+            _("Restart it with the new version of Relay."),
         )
     return error(
         "migrations",
-        f"The tables are at version {', '.join(sorted(found))}, this version of Relay needs "
-        f"{', '.join(sorted(newest_revisions()))}.",
-        "Run: flask db upgrade",
+        _(
+            "The tables are at version %(names)s, this version of Relay needs %(needed)s.",
+            names=", ".join(sorted(found)),
+            needed=", ".join(sorted(newest_revisions())),
+        ),
+        _("Run: %(command)s", command="flask db upgrade"),
     )
 
 
@@ -105,7 +123,7 @@ def check_replica() -> Iterator[Finding]:
     engine = db.engines.get(READ_BIND)
     if engine is None:
         return
-    effect = "so all pages are read from the primary"
+    effect = _("so all pages are read from the primary")
     try:
         with engine.connect() as connection:
             database.limit_statements(connection, ANSWER_WITHIN_MS)
@@ -113,21 +131,34 @@ def check_replica() -> Iterator[Finding]:
     except SQLAlchemyError as exc:
         yield warning(
             "read-only replica",
-            f"The replica (DATABASE_READ_URL) does not answer ({type(exc).__name__}), {effect}.",
-            "Start it, or correct DATABASE_READ_URL.",
+            _(
+                "The replica (DATABASE_READ_URL) does not answer (%(error)s), %(effect)s.",
+                error=type(exc).__name__,
+                effect=effect,
+            ),
+            _("Start it, or correct DATABASE_READ_URL."),
         )
         return
     if lag_s is None or lag_s > database.MOST_LAG_S:
         behind = (
-            "receives nothing from its primary" if lag_s is None else f"is {lag_s:.0f} s behind"
+            _("receives nothing from its primary")
+            if lag_s is None
+            else _("is %(num)s s behind", num=round(lag_s))
         )
         yield warning(
             "read-only replica",
-            f"The replica (DATABASE_READ_URL) {behind}, {effect}.",
-            "Check its connection to the primary and its load.",
+            _(
+                "The replica (DATABASE_READ_URL) %(behind)s, %(effect)s.",
+                behind=behind,
+                effect=effect,
+            ),
+            _("Check its connection to the primary and its load."),
         )
         return
-    yield ok("read-only replica", f"Pages are read from the replica; it is {lag_s:.0f} s behind.")
+    yield ok(
+        "read-only replica",
+        _("Pages are read from the replica; it is %(lag_s)s s behind.", lag_s=f"{lag_s:.0f}"),
+    )
 
 
 def check_signing_keys() -> Iterator[Finding]:
@@ -146,12 +177,16 @@ def check_secrets() -> Iterator[Finding]:
 
 def _secrets(check: str, closed: list[str]) -> Finding:
     if not closed:
-        return ok(check, "Every stored secret can be decrypted.")
-    more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+        return ok(check, _("Every stored secret can be decrypted."))
+    more = _(" and %(num)s more", num=len(closed) - 3) if len(closed) > 3 else ""
     return error(
         check,
-        f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of {', '.join(closed[:3])}{more}.",
-        "Restore the key that encrypted it, or enter the secret again.",
+        _(
+            "RELAY_ENCRYPTION_KEYS cannot decrypt the secret of %(names)s%(more)s.",
+            names=", ".join(closed[:3]),
+            more=more,
+        ),
+        _("Restore the key that encrypted it, or enter the secret again."),
     )
 
 
@@ -160,8 +195,8 @@ def check_events() -> list[Finding]:
     commits = current_app.extensions["relay_commit_check"]
     reason = commits.reason()
     if reason is None:
-        return [ok("events", "An event can be committed.")]
-    finding = error("events", *split_advice(reason))
+        return [ok("events", _("An event can be committed."))]
+    finding = error("events", *split_advice(_(reason)))
     is_from_check = reason == commits.result
     return [replace(finding, reason=commits.driver_reason if is_from_check else "")]
 
@@ -171,7 +206,7 @@ def check_clock() -> list[Finding]:
         before = datetime.now(UTC)
         theirs = database.now(connection)
         ours = before + (datetime.now(UTC) - before) / 2
-    return [compare_clocks("clock", (ours - theirs).total_seconds(), "the database's")]
+    return [compare_clocks("clock", (ours - theirs).total_seconds(), N_("the database's"))]
 
 
 def compare_clocks(check: str, ahead_s: float, other: str) -> Finding:
@@ -179,18 +214,32 @@ def compare_clocks(check: str, ahead_s: float, other: str) -> Finding:
     apart_s = abs(ahead_s)
     if apart_s <= CLOCKS_APART_S:
         return ok(
-            check, f"This machine's clock agrees with {other} ({apart_s * 1000:.0f} ms apart)."
+            check,
+            _(
+                "This machine's clock agrees with %(other)s (%(apart_s)s ms apart).",
+                other=_(other),
+                apart_s=f"{apart_s * 1000:.0f}",
+            ),
         )
     level = partial(error if apart_s > CLOCKS_FAR_APART_S else warning, check)
     return level(
-        f"This machine's clock is {apart_s:.1f} s {'ahead of' if ahead_s > 0 else 'behind'} {other}; "
-        "the requests of the sites are checked by it.",
-        "Turn on time synchronization (NTP) on both machines.",
+        _(
+            "This machine's clock is %(num)s s ahead of %(other)s; the requests of the sites are checked by it.",
+            num=f"{apart_s:.1f}",
+            other=_(other),
+        )
+        if ahead_s > 0
+        else _(
+            "This machine's clock is %(num)s s behind %(other)s; the requests of the sites are checked by it.",
+            num=f"{apart_s:.1f}",
+            other=_(other),
+        ),
+        _("Turn on time synchronization (NTP) on both machines."),
     )
 
 
 def check_pooler() -> list[Finding]:
     try:
-        return [ok("connection pooler", POOL_MODES[database.pool_mode(db.engine)])]
+        return [ok("connection pooler", _(POOL_MODES[database.pool_mode(db.engine)]))]
     except SQLAlchemyError:
         return []  # the database's finding says why

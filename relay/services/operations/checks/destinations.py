@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 
 from relay import database
+from relay.i18n import N_, _
 from relay.models import AuditEntry, Delivery, DeliveryMinute, Destination, Subscription
 from relay.models.destination import is_in_use
 from relay.observability.health import Finding, Level, ok, warning
@@ -23,8 +24,9 @@ LATE_S = 60.0
 RECENT = timedelta(hours=1)
 FAILING_CALLS = 3  # failed calls in a row
 SHOWN = 10  # findings of one check
-PAUSED_BY_PERSON = "Paused by "  # the reason, if the person gave none
-DASHBOARD = "open its page in the dashboard"
+PAUSED_BY_PERSON = "Paused by "  # the reason, if the person gave none (i18n: keep)
+RESTORED = "Restored from a backup"  # i18n: keep
+DASHBOARD = N_("open its page in the dashboard")
 
 Row = Any  # of the destination table
 
@@ -42,7 +44,7 @@ def check() -> Iterator[Finding]:
     yield from first_of(
         "destinations",
         [_standing(row, statuses[row.id], pauses) for row in rows],
-        "Every destination sends.",
+        _("Every destination sends."),
     )
     sending = {row.id: row for row in rows if statuses[row.id].status in SENDING}
     yield from isolated("failing destinations", lambda: check_failing(sending, now))
@@ -56,7 +58,9 @@ def first_of(check: str, found: Sequence[Finding | None], otherwise: str) -> Ite
     yield from findings[:SHOWN]
     if len(findings) > SHOWN:
         yield warning(
-            check, f"{len(findings) - SHOWN} more destinations have the same.", "Open Destinations."
+            check,
+            _("%(num)s more destinations have the same.", num=len(findings) - SHOWN),
+            _("Open Destinations."),
         )
     if not findings:
         yield ok(check, otherwise)
@@ -90,7 +94,7 @@ def paused_by_person(connection: Connection, rows: Sequence[Row]) -> set[int]:
     for row in rows:
         name, number = labels[row.id]
         person, relay = newest.get((name, False), 0), newest.get((number, True), 0)
-        if (person > relay and not row.paused_reason.startswith("Restored from a backup")) or (
+        if (person > relay and not row.paused_reason.startswith(RESTORED)) or (
             not person and not relay and row.paused_reason.startswith(PAUSED_BY_PERSON)
         ):
             found.add(row.id)
@@ -100,29 +104,50 @@ def paused_by_person(connection: Connection, rows: Sequence[Row]) -> set[int]:
 def _standing(row: Row, now_is: DestinationStatus, by_person: set[int]) -> Finding | None:
     """What keeps a destination from sending; None if nothing does."""
     reason = " ".join(now_is.reason.split()).rstrip(".")
-    because = f": {reason}" if reason else ""
+    because = f": {_(reason)}" if reason else ""
     if now_is.status is Status.PAUSED and row.id in by_person:
         return ok(
-            "paused destination", f"A person paused {row.name}{because}; its deliveries wait."
+            "paused destination",
+            _(
+                "A person paused %(name)s%(because)s; its deliveries wait.",
+                name=row.name,
+                because=because,
+            ),
         )
     if now_is.status is Status.PAUSED:
         return warning(
             "paused destination",
-            f"Relay paused {row.name}{because}; its deliveries wait.",
-            f"Fix the stated reason, then resume it: flask destinations resume {quoted(row.name)}",
+            _(
+                "Relay paused %(name)s%(because)s; its deliveries wait.",
+                name=row.name,
+                because=because,
+            ),
+            _(
+                "Fix the stated reason, then resume it: flask destinations resume %(quoted)s",
+                quoted=quoted(row.name),
+            ),
             f"/destinations/{row.id}",
-            "Fix the stated reason, then resume it.",
+            _("Fix the stated reason, then resume it."),
         )
     if now_is.status in (Status.CIRCUIT_OPEN, Status.PROBING):
         return warning(
             "circuit breaker",
-            f"{row.name} is not responding, so its circuit breaker is open{because}.",
-            "Check that service. Relay retries by itself, then sends what waits.",
+            _(
+                "%(name)s is not responding, so its circuit breaker is open%(because)s.",
+                name=row.name,
+                because=because,
+            ),
+            _("Check that service. Relay retries by itself, then sends what waits."),
         )
     if now_is.status is Status.HELD:
         return ok(
             "destination on hold",
-            f"{row.name} is on hold until {now_is.until:%Y-%m-%d %H:%M:%S} UTC{because}.",
+            _(
+                "%(name)s is on hold until %(until)s UTC%(because)s.",
+                name=row.name,
+                until=f"{now_is.until:%Y-%m-%d %H:%M:%S}",
+                because=because,
+            ),
         )
     return None
 
@@ -150,26 +175,38 @@ def check_failing(sending: dict[int, Row], now: datetime) -> Iterator[Finding]:
             )
         }
     found = [_failing(row, recent.get(row.id)) for row in sending.values()]
-    yield from first_of("failing destinations", found, "No delivery failed in the last hour.")
+    yield from first_of("failing destinations", found, _("No delivery failed in the last hour."))
 
 
 def _failing(row: Row, counts: Any) -> Finding | None:
     if counts is not None and counts.failed:
         return warning(
             "failing destinations",
-            f"{counts.failed} of {counts.failed + counts.delivered} deliveries to {row.name} that were "
-            "finished in the last hour failed.",
-            "See why: flask dead-letters list --group. Fix the cause, then replay them.",
+            _(
+                "%(failed)s of %(all)s deliveries to %(name)s that were finished in the last "
+                "hour failed.",
+                failed=counts.failed,
+                all=counts.failed + counts.delivered,
+                name=row.name,
+            ),
+            _("See why: flask dead-letters list --group. Fix the cause, then replay them."),
             f"/dead-letters?destination={row.id}",
-            "See why, fix the cause, then resend them.",
+            _("See why, fix the cause, then resend them."),
         )
     if row.failures >= FAILING_CALLS:
         return warning(
             "failing destinations",
-            f"The last {row.failures} calls to {row.name} failed; Relay retries them.",
-            f"Check that service: {DASHBOARD}, which shows the newest attempts.",
+            _(
+                "The last %(failures)s calls to %(name)s failed; Relay retries them.",
+                failures=row.failures,
+                name=row.name,
+            ),
+            _(
+                "Check that service: %(dashboard)s, which shows the newest attempts.",
+                dashboard=_(DASHBOARD),
+            ),
             f"/destinations/{row.id}",
-            "Check that service. See the newest deliveries.",
+            _("Check that service. See the newest deliveries."),
         )
     return None
 
@@ -197,14 +234,19 @@ def check_late(sending: dict[int, Row], now: datetime) -> Iterator[Finding]:
         for row in waiting
         if row.destination_id in sending
     ]
-    yield from first_of("deliveries", found, "No delivery is late.")
+    yield from first_of("deliveries", found, _("No delivery is late."))
 
 
 def _late(name: str, count: int, age: timedelta) -> Finding:
     by = timedelta(seconds=round(age.total_seconds()))
-    what = f"{count} deliveries to {name} are late, the oldest by {by}."
+    what = _(
+        "%(count)s deliveries to %(name)s are late, the oldest by %(by)s.",
+        count=count,
+        name=name,
+        by=by,
+    )
     return warning(
         "deliveries",
-        what if count > 1 else f"A delivery to {name} is late by {by}.",
-        "Check that the worker and the scheduler run, and whether this destination is slow.",
+        what if count > 1 else _("A delivery to %(name)s is late by %(by)s.", name=name, by=by),
+        _("Check that the worker and the scheduler run, and whether this destination is slow."),
     )

@@ -14,6 +14,7 @@ from flask import current_app
 from sqlalchemy import make_url
 
 from config import WITH_FILE, Config
+from relay.i18n import _
 from relay.observability import health
 from relay.observability.health import Finding, error, ok, warning
 from relay.private_files import OTHERS, mode_of, open_to_others
@@ -43,20 +44,30 @@ def check_data_dir(path: Path) -> Finding:
     word = shlex.quote(str(path))
     if not path.is_dir():
         return error(
-            "data directory", f"{path} is not a folder.", f"Create it: mkdir -m 700 {word}"
+            "data directory",
+            _("%(path)s is not a folder.", path=path),
+            _("Create it: mkdir -m 700 %(word)s", word=word),
         )
     if not os.access(path, os.W_OK | os.X_OK):
         return error(
             "data directory",
-            f"Relay cannot write to {path}.",
-            f"Make Relay's user its owner: chown USER {word}",
+            _("Relay cannot write to %(path)s.", path=path),
+            _("Make Relay's user its owner: chown USER %(word)s", word=word),
         )
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IWOTH:
-        return error("data directory", f"Every user can write to {path}.", f"Run: chmod 700 {word}")
+        return error(
+            "data directory",
+            _("Every user can write to %(path)s.", path=path),
+            _("Run: %(command)s", command=f"chmod 700 {word}"),
+        )
     if mode & 0o077:
-        return warning("data directory", f"Other users can enter {path}.", f"Run: chmod 700 {word}")
-    return ok("data directory", f"{path} is writable, and only by Relay's user.")
+        return warning(
+            "data directory",
+            _("Other users can enter %(path)s.", path=path),
+            _("Run: %(command)s", command=f"chmod 700 {word}"),
+        )
+    return ok("data directory", _("%(path)s is writable, and only by Relay's user.", path=path))
 
 
 def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
@@ -74,14 +85,22 @@ def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
             found.append(
                 warning(
                     "permissions",
-                    f"Other users can read {text}, the file of {name}_FILE (mode {mode:04o}).",
-                    f"Run: chmod 600 {shlex.quote(text)}, or set this mode where the platform mounts it.",
+                    _(
+                        "Other users can read %(text)s, the file of %(name)s_FILE (mode %(mode)s).",
+                        text=text,
+                        name=name,
+                        mode=f"{mode:04o}",
+                    ),
+                    _(
+                        "Run: %(command)s, or set this mode where the platform mounts it.",
+                        command=f"chmod 600 {shlex.quote(text)}",
+                    ),
                 )
             )
     findings = [one for one in found if one is not None]
     yield from findings
     if not findings:
-        yield ok("permissions", "Keys, database and backups are readable by their owner only.")
+        yield ok("permissions", _("Keys, database and backups are readable by their owner only."))
 
 
 def _finding(*paths: Path) -> Finding | None:
@@ -90,11 +109,13 @@ def _finding(*paths: Path) -> Finding | None:
     if not found:
         return None
     mode = mode_of(found[0])
-    level = error if found[0].name == KEYS else warning
+    level, shown = error if found[0].name == KEYS else warning, f"{mode:04o}"
     return level(
         "permissions",
-        f"Other users can {'read' if mode & 0o044 else 'change'} {found[0]} (mode {mode:04o}).",
-        f"Run: chmod 600 {shlex.join(map(str, found))}",
+        _("Other users can read %(path)s (mode %(mode)s).", path=found[0], mode=shown)
+        if mode & 0o044
+        else _("Other users can change %(path)s (mode %(mode)s).", path=found[0], mode=shown),
+        _("Run: %(command)s", command=f"chmod 600 {shlex.join(map(str, found))}"),
     )
 
 
@@ -110,13 +131,17 @@ def check_disk(check: str, path: Path) -> Finding:
     size = health.size(free)
     if free < health.DISK_ERROR_BYTES:
         return error(
-            check, f"Only {size} are free at {path}.", "Free disk space now, or enlarge the disk."
+            check,
+            _("Only %(size)s are free at %(path)s.", size=size, path=path),
+            _("Free disk space now, or enlarge the disk."),
         )
     if free < health.DISK_WARNING_BYTES:
         return warning(
-            check, f"Only {size} are free at {path}.", "Free disk space soon, or enlarge the disk."
+            check,
+            _("Only %(size)s are free at %(path)s.", size=size, path=path),
+            _("Free disk space soon, or enlarge the disk."),
         )
-    return ok(check, f"{size} are free at {path}.")
+    return ok(check, _("%(size)s are free at %(path)s.", size=size, path=path))
 
 
 def check_metrics(folder: Path) -> Iterator[Finding]:
@@ -124,21 +149,24 @@ def check_metrics(folder: Path) -> Iterator[Finding]:
     if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
         yield warning(
             "metrics",
-            f"Relay cannot write to {folder}, so /metrics has no counters.",
-            f"Make Relay's user its owner: chown USER {shlex.quote(str(folder))}",
+            _("Relay cannot write to %(folder)s, so /metrics has no counters.", folder=folder),
+            _("Make Relay's user its owner: chown USER %(quote)s", quote=shlex.quote(str(folder))),
         )
     else:
-        yield ok("metrics", "The counters of /metrics can be written.")
+        yield ok("metrics", _("The counters of /metrics can be written."))
 
 
 def check_assets() -> Iterator[Finding]:
     """Whether the files of the pages were built, and are those that the manifest names."""
     folder = Path(str(current_app.static_folder))
-    build = "Run: python scripts/build_assets.py, then restart the web processes."
+    build = _(
+        "Run: %(command)s, then restart the web processes.",
+        command="python scripts/build_assets.py",
+    )
     try:
         named = json.loads((folder / "gen" / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        yield error("assets", "The styles and scripts of the dashboard are not built.", build)
+        yield error("assets", _("The styles and scripts of the dashboard are not built."), build)
         return
     missing = [
         output
@@ -147,7 +175,13 @@ def check_assets() -> Iterator[Finding]:
     ]
     if missing:
         yield error(
-            "assets", f"Of the dashboard's files, {len(missing)} are missing from {folder}.", build
+            "assets",
+            _(
+                "Of the dashboard's files, %(missing)s are missing from %(folder)s.",
+                missing=len(missing),
+                folder=folder,
+            ),
+            build,
         )
     else:
-        yield ok("assets", "The styles and scripts of the dashboard are built.")
+        yield ok("assets", _("The styles and scripts of the dashboard are built."))

@@ -16,6 +16,7 @@ from flask import current_app
 
 from config import Config
 from relay.delivery.message import shared_transport
+from relay.i18n import _, ngettext
 from relay.observability.health import Finding, ok, warning
 from relay.services.operations.checks.database import compare_clocks
 from relay.services.operations.checks.runner import isolated
@@ -31,7 +32,7 @@ def check(config: Config, is_offline: bool, clock_url: str) -> Iterator[Finding]
     """``clock_url`` is a server with a Date header to compare; empty for none."""
     yield from isolated("settings", lambda: [check_settings(config)])
     if is_offline:
-        yield ok(PUBLIC_URL, "Not called, because calls are turned off.")
+        yield ok(PUBLIC_URL, _("Not called, because calls are turned off."))
         return
     if config.public_url:
         yield from isolated(PUBLIC_URL, lambda: check_public_url(config))
@@ -43,16 +44,18 @@ def check_settings(config: Config) -> Finding:
     if not config.public_url:
         return warning(
             "settings",
-            "RELAY_PUBLIC_URL is not set, so endpoints are shown with this machine's own address.",
-            "Set it to the address that sites reach.",
+            _(
+                "RELAY_PUBLIC_URL is not set, so endpoints are shown with this machine's own address."
+            ),
+            _("Set it to the address that sites reach."),
         )
     if config.public_url.startswith("http://"):
         return warning(
             "settings",
-            "RELAY_PUBLIC_URL uses plain HTTP.",
-            "Put an HTTPS proxy in front of Relay.",
+            _("RELAY_PUBLIC_URL uses plain HTTP."),
+            _("Put an HTTPS proxy in front of Relay."),
         )
-    return ok("settings", "All settings are valid.")
+    return ok("settings", _("All settings are valid."))
 
 
 def call(url: str, *headers: tuple[str, str]) -> Reply:
@@ -76,15 +79,25 @@ def check_public_url(config: Config) -> Iterator[Finding]:
     reply = call(f"{config.public_url}/healthz", (HEADER, nonce))
     if reply.error == "blocked_address":
         yield ok(
-            PUBLIC_URL, f"{config.public_url} is a private address, which Relay does not call."
+            PUBLIC_URL,
+            _(
+                "%(public_url)s is a private address, which Relay does not call.",
+                public_url=config.public_url,
+            ),
         )
         return
     if reply.error:
         yield warning(
             PUBLIC_URL,
-            f"{config.public_url} does not answer: {reply.sentence.rstrip('.')}.",
-            "Check its name, its certificate and the proxy in front of Relay. Ignore this if only this "
-            "host cannot reach it.",
+            _(
+                "%(public_url)s does not answer: %(reason)s.",
+                public_url=config.public_url,
+                reason=reply.sentence.rstrip("."),
+            ),
+            _(
+                "Check its name, its certificate and the proxy in front of Relay. Ignore this if only this "
+                "host cannot reach it."
+            ),
         )
         return
     answer = reply.header(HEADER) or ""
@@ -93,33 +106,53 @@ def check_public_url(config: Config) -> Iterator[Finding]:
     if proxies is None:
         yield warning(
             PUBLIC_URL,
-            f"{config.public_url} does not lead to this Relay: its answer ({reply.status}) is not from a "
-            "process with this SECRET_KEY.",
-            "Correct RELAY_PUBLIC_URL or the proxy, and give all processes the same SECRET_KEY.",
+            _(
+                "%(public_url)s does not lead to this Relay: its answer (%(status)s) is not from "
+                "a process with this SECRET_KEY.",
+                public_url=config.public_url,
+                status=reply.status,
+            ),
+            _("Correct RELAY_PUBLIC_URL or the proxy, and give all processes the same SECRET_KEY."),
         )
         return
-    yield ok(PUBLIC_URL, f"{config.public_url} leads to this Relay.")
+    yield ok(PUBLIC_URL, _("%(public_url)s leads to this Relay.", public_url=config.public_url))
     yield _proxies(proxies, config.trusted_proxies)
 
 
 def _proxies(found: int, trusted: int) -> Finding:
-    passes = "no proxy that sets" if not found else f"{found} that set{'s' if found == 1 else ''}"
     if found == trusted:
         return ok(
             "proxies",
-            f"RELAY_TRUSTED_PROXIES is {trusted}, which matches the proxies that requests pass.",
+            _(
+                "RELAY_TRUSTED_PROXIES is %(trusted)s, which matches the proxies that requests "
+                "pass.",
+                trusted=trusted,
+            ),
         )
     effect = (
-        "the address of a proxy is taken for the site's"
+        _("the address of a proxy is taken for the site's")
         if found > trusted
-        else "a sender can choose the address that Relay sees"
+        else _("a sender can choose the address that Relay sees")
+    )
+    passes = (
+        ngettext("%(num)s that sets", "%(num)s that set", found)
+        if found
+        else _("no proxy that sets")
     )
     return warning(
         "proxies",
-        f"RELAY_TRUSTED_PROXIES is {trusted}, but of the proxies that requests pass, {passes} "
-        f"X-Forwarded-For: {effect}.",
-        f"Set RELAY_TRUSTED_PROXIES={found} and restart the web processes, if requests of the sites "
-        "pass the same proxies.",
+        _(
+            "RELAY_TRUSTED_PROXIES is %(trusted)s, but of the proxies that requests pass, "
+            "%(passes)s X-Forwarded-For: %(effect)s.",
+            trusted=trusted,
+            passes=passes,
+            effect=effect,
+        ),
+        _(
+            "Set RELAY_TRUSTED_PROXIES=%(found)s and restart the web processes, if requests "
+            "of the sites pass the same proxies.",
+            found=found,
+        ),
     )
 
 
@@ -134,8 +167,8 @@ def check_clock(url: str) -> Finding:
         reason = reply.sentence.rstrip(".") if reply.error else "it sent no Date header"
         return warning(
             CLOCK,
-            f"{url} did not tell the time: {reason}.",
-            "Use another server for the option --clock-url or RELAY_CLOCK_URL.",
+            _("%(url)s did not tell the time: %(reason)s.", url=url, reason=reason),
+            _("Use another server for the option --clock-url or RELAY_CLOCK_URL."),
         )
     ahead_s = (before - theirs).total_seconds() + took_s / 2 - 0.5
     allowed_s = 0.5 + took_s / 2

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from relay import database
+from relay.i18n import _
 from relay.models import Lease, Milestone
 from relay.observability import health
 from relay.observability.health import Finding, error, ok, warning
@@ -50,18 +51,35 @@ def check_leader(running: int | None) -> Iterator[Finding]:
     idle_s = (now - worked_at).total_seconds()
     idle = timedelta(seconds=round(idle_s))
     if idle_s <= STUCK_S:
-        yield ok(SCHEDULER, f"{holder} leads and did its work {max(0.0, idle_s):.0f} s ago.")
+        yield ok(
+            SCHEDULER,
+            _(
+                "%(holder)s leads and did its work %(max)s s ago.",
+                holder=holder,
+                max=f"{max(0.0, idle_s):.0f}",
+            ),
+        )
     elif running:
         yield error(
             SCHEDULER,
-            f"The scheduler {holder} runs but has done no work for {idle}, so retries and other due "
-            "work do not start.",
-            "Restart it. If it stops working again, read its log, and look for a long transaction in "
-            "the database that blocks it.",
+            _(
+                "The scheduler %(holder)s runs but has done no work for %(idle)s, so retries and "
+                "other due work do not start.",
+                holder=holder,
+                idle=idle,
+            ),
+            _(
+                "Restart it. If it stops working again, read its log, and look for a long transaction in "
+                "the database that blocks it."
+            ),
         )
     else:
         yield warning(
             SCHEDULER,
-            f"No scheduler has done any work for {idle}, so retries and other due work do not start.",
-            "Start one: see Procfile.",
+            _(
+                "No scheduler has done any work for %(idle)s, so retries and other due work do "
+                "not start.",
+                idle=idle,
+            ),
+            _("Start one: see Procfile."),
         )

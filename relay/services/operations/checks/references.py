@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from relay import secrets
 from relay.errors import SecretUnreadable, VaultUnavailable
+from relay.i18n import N_, _
 from relay.models import AlertChannel, Destination
 from relay.observability.health import Finding, error, ok, warning
 from relay.rules.states import DestinationState
@@ -18,7 +19,7 @@ from relay.services.operations.checks.database import reading
 
 CHECK = "secret references"
 LIMIT_S = 5.0
-DO = "Provide it to every process of Relay, or enter the secret again."
+DO = N_("Provide it to every process of Relay, or enter the secret again.")
 
 
 def check() -> Iterator[Finding]:
@@ -28,8 +29,13 @@ def check() -> Iterator[Finding]:
         if time.monotonic() > until:
             yield warning(
                 CHECK,
-                f"Only {number} of {len(found)} references were resolved within {LIMIT_S:g} s.",
-                "Find out why reading a secret takes so long.",
+                _(
+                    "Only %(number)s of %(found)s references were resolved within %(limit_s)s s.",
+                    number=number,
+                    found=len(found),
+                    limit_s=f"{LIMIT_S:g}",
+                ),
+                _("Find out why reading a secret takes so long."),
             )
             return
         if unreachable and reference.startswith("vault:"):
@@ -40,16 +46,32 @@ def check() -> Iterator[Finding]:
             unreachable = str(exc)
             yield error(
                 "vault",
-                unreachable,
-                "Deliveries that need a secret from it wait. Start or unseal it, or correct the setting "
-                "(VAULT_ADDR, VAULT_TOKEN_FILE).",
+                _(unreachable),
+                _(
+                    "Deliveries that need a secret from it wait. Start or unseal it, or correct the setting "
+                    "(VAULT_ADDR, VAULT_TOKEN_FILE)."
+                ),
             )
         except SecretUnreadable as exc:
             failed += 1
-            yield error(CHECK, f"{users[0]} cannot use {reference}. {exc}", DO)
+            yield error(
+                CHECK,
+                _(
+                    "%(users)s cannot use %(reference)s. %(exc)s",
+                    users=_(users[0]),
+                    reference=reference,
+                    exc=exc,
+                ),
+                _(DO),
+            )
     if not failed and not unreachable:
         count = len(found)
-        yield ok(CHECK, f"{count} resolved." if count else "No secret is stored as a reference.")
+        yield ok(
+            CHECK,
+            _("%(count)s resolved.", count=count)
+            if count
+            else _("No secret is stored as a reference."),
+        )
 
 
 def _vaults_last(item: tuple[str, Any]) -> tuple[bool, str]:
@@ -68,7 +90,7 @@ def references() -> dict[str, list[str]]:
                 )
             ),
             *(
-                (f"Alert channel {name}", text)
+                (_("Alert channel %(name)s", name=name), text)
                 for name, text in connection.execute(
                     select(AlertChannel.name, AlertChannel.sealed_secrets).where(
                         AlertChannel.sealed_secrets != "", AlertChannel.enabled

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database_errors import driver_reason, explain
+from relay.i18n import _, in_language, language
 from relay.observability.health import SEVEREST_FIRST, Finding, error, split_advice
 
 Check = Callable[[], Iterable[Finding]]
@@ -27,27 +28,31 @@ def isolated(name: str, check: Check) -> list[Finding]:
         found.append(
             error(
                 name,
-                f"This check failed in Relay's own code ({type(exc).__name__}).",
-                "Report it with the version of Relay; the other checks are not affected.",
+                _("This check failed in Relay's own code (%(error)s).", error=type(exc).__name__),
+                _("Report it with the version of Relay; the other checks are not affected."),
             )
         )
     return found
 
 
 def database_error(name: str, exc: SQLAlchemyError) -> Finding:
-    what, do = split_advice(explain(exc))
+    what, do = split_advice(_(explain(exc)))
     return replace(error(name, what, do), reason=driver_reason(exc))
 
 
 class _Group(threading.Thread):
-    """Runs one group.  What it has found so far can be read while it runs."""
+    """Runs one group.  What it has found so far can be read while it runs.
+
+    A thread does not know the request, so the language of the texts is that of the caller.
+    """
 
     def __init__(self, app: Flask, name: str, check: Check):
         super().__init__(name=f"check {name}", daemon=True)  # one that hangs ends with the process
         self.app, self.check, self.found = app, check, list[Finding]()
+        self.language = language()
 
     def run(self) -> None:
-        with self.app.app_context():
+        with self.app.app_context(), in_language(self.language):
             self.found += isolated(self.name.removeprefix("check "), self._collect)
 
     def _collect(self) -> Iterable[Finding]:
@@ -70,9 +75,14 @@ def run_groups(app: Flask, groups: Mapping[str, Check], budget_s: float) -> list
             found.append(
                 error(
                     heading.lower(),
-                    f"These checks did not finish within {budget_s:g} s.",
-                    "Something that they need responds too slowly: fix the other findings first, then "
-                    "repeat.",
+                    _(
+                        "These checks did not finish within %(budget_s)s s.",
+                        budget_s=f"{budget_s:g}",
+                    ),
+                    _(
+                        "Something that they need responds too slowly: fix the other findings first, then "
+                        "repeat."
+                    ),
                 )
             )
         findings += [replace(one, group=heading) for one in found]
