@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.dashboard import guard, htmx
+from relay.i18n import N_
 from relay.models import db
 from relay.observability.health import Finding, Level, RunningProcess, running_processes
 from relay.services import overview
@@ -21,6 +22,25 @@ from relay.services.operations.checks import alerting
 from relay.services.settings import retention as retention_settings
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
+# What the page calls the checks.  The name itself is the same for every reader: /readyz has it too.
+CHECKS = (
+    *(
+        N_("database"),
+        N_("migrations"),
+        N_("read-only replica"),
+        N_("encryption key"),
+        N_("events"),
+    ),
+    *(N_("stored secrets"), N_("destination secrets"), N_("alert channel secrets"), N_("clock")),
+    *(N_("authenticator app secrets"), N_("audit log secrets"), N_("connection pooler")),
+    *(N_("broker"), N_("broker memory"), N_("broker policy"), N_("broker persistence")),
+    *(N_("worker"), N_("scheduler"), N_("destinations"), N_("paused destination")),
+    *(N_("destination on hold"), N_("circuit breaker"), N_("failing destinations")),
+    *(N_("deliveries"), N_("secret references"), N_("vault"), N_("admin"), N_("second factor")),
+    *(N_("audit log"), N_("backup"), N_("alert channels"), N_("data directory")),
+    *(N_("permissions"), N_("disk"), N_("database disk"), N_("metrics"), N_("assets")),
+    *(N_("settings"), N_("public URL"), N_("proxies"), N_("clock of another server")),
+)
 BUDGET_S = 5.0  # a page must not wait longer for what is down
 
 

@@ -15,9 +15,11 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from relay.dashboard import guard, htmx
+from relay.i18n import N_
 
 blueprint = Blueprint("help", __name__, url_prefix="/help")
 DOCS = Path(__file__).parents[2] / "docs"
+NAMES = (N_("install"), N_("operate"), N_("traffic"), N_("users"))  # in "Help: operate"
 PAGES = frozenset(path.stem for path in DOCS.glob("*.md"))
 # HTML in a document would be shown as text; links may be http, https and mailto only
 READER = MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Any
 
-from flask import Flask, g, has_request_context, request
+from flask import Flask, Response, g, has_request_context, request
 from flask_babel import Babel
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
@@ -84,7 +84,16 @@ def text_of_context(context: str, text: str, /, **values: Any) -> Markup:
     return _filled(i18n.pgettext(context, text), values)
 
 
+def tell_language(response: Response) -> Response:
+    """Which language a page has, and that the browser's setting decides it, unless the person chose one."""
+    if response.mimetype == "text/html":
+        response.headers["Content-Language"] = i18n.language()
+        response.vary.add("Accept-Language")
+    return response
+
+
 def init_app(app: Flask) -> None:
+    app.after_request(tell_language)
     Babel(app, default_locale=i18n.SOURCE, locale_selector=i18n.language)
     i18n.ask_for_language(current_language)
     environment = app.jinja_env

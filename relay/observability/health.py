@@ -11,7 +11,7 @@ from typing import Any
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from relay.broker import heartbeat_key
-from relay.i18n import _
+from relay.i18n import N_, _
 
 ROLES = ("worker", "scheduler")
 NEARLY_FULL = 0.9  # of the broker's maxmemory
@@ -257,15 +257,20 @@ def check_heartbeats(client: Any) -> list[Finding]:
     return [] if alive is None else [heartbeat(role, alive[role]) for role in ROLES]
 
 
+# the roles of processes in a sentence: one, and many
+PROCESSES = (N_("worker"), N_("workers"), N_("scheduler"), N_("schedulers"))
+
+
 def heartbeat(role: str, count: int) -> Finding:
     """The finding about ``count`` running processes of a role."""
     if count:
+        name = role if count == 1 else f"{role}s"
         return ok(
             role,
             _(
                 "%(num)s %(processes)s running.",
                 num=count,
-                processes=_(role if count == 1 else role + "s"),
+                processes=_(name),
             ),
         )
     effect = {

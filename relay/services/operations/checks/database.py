@@ -172,7 +172,8 @@ def check_secrets() -> Iterator[Finding]:
     with reading() as connection:
         for noun in dict.fromkeys(noun for *_, noun in encryption.SEALED):
             if noun != encryption.SIGNING_KEY:
-                yield _secrets(f"{noun} secrets", encryption.unreadable(connection, noun))
+                name = f"{noun} secrets"  # i18n: keep
+                yield _secrets(name, encryption.unreadable(connection, noun))
 
 
 def _secrets(check: str, closed: list[str]) -> Finding:
