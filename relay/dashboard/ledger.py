@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, request, url_for
 from relay import database
 from relay.dashboard import exports, guard, htmx
 from relay.errors import NotFound
+from relay.i18n import _
 from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
@@ -88,7 +89,7 @@ def requested_site(names: Names) -> int | None:
     slug = request.args.get("source", "")
     found = next((number for number, site in names.sites.items() if site.slug == slug), None)
     if slug and found is None:
-        raise NotFound(f"There is no site called {slug[:64]}.")
+        raise NotFound(_("There is no site called %(slug)s.", slug=slug[:64]))
     return found
 
 

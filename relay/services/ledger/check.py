@@ -12,10 +12,11 @@ from sqlalchemy import Connection, func, select
 
 from relay import database
 from relay.errors import Invalid
+from relay.i18n import N_
 from relay.models import Alert, Intake, LedgerCheck, db, db_now
 from relay.observability.logging import log
 from relay.services.alerts import state as alerts
-from relay.services.ledger.labels import counted, day_words
+from relay.services.ledger.labels import day_words, figure
 from relay.services.ledger.model import DAY, Books, LedgerLine, Period
 from relay.services.ledger.reading import names_in, read, snapshot
 from relay.services.settings import retention as retention_settings
@@ -23,11 +24,11 @@ from relay.services.settings import retention as retention_settings
 KIND = "ledger.books"
 AT = time(2)  # UTC: long enough after midnight for the deliveries of the day before to settle
 MOST_DAYS = 62  # the check goes back no further, whatever RELAY_RETENTION_DAYS is
-ADVICE = (
+ADVICE = N_(
     "Relay never deletes an event without archiving its counts. Find out whether the database was restored from a backup "
     "or changed by hand, then write the cause in the note."
 )
-UNROUTED_ADVICE = (
+UNROUTED_ADVICE = N_(
     "A worker routes events within seconds. Run flask doctor to check that one is running."
 )
 
@@ -70,20 +71,51 @@ def _sentences(lines: list[LedgerLine], closed: bool) -> Iterator[str]:
     lost = sum(max(0, line.received - line.events) for line in lines)
     strange = sum(max(0, line.events - line.received) for line in lines)
     if lost:
-        received = counted(sum(line.received for line in lines), "event was", "events were")
-        yield f"{received} received, and {counted(lost, 'is', 'are')} missing."
+        yield _of_two(
+            sum(line.received for line in lines),
+            lost,
+            N_("%(count)s event was received, and %(missing)s is missing."),
+            N_("%(count)s events were received, and %(missing)s is missing."),
+            N_("%(count)s events were received, and %(missing)s are missing."),
+        )
     if strange:
-        yield f"{counted(strange, 'event is', 'events are')} stored that ingest did not count."
+        text = (
+            N_("%(count)s event is stored that ingest did not count.")
+            if strange == 1
+            else N_("%(count)s events are stored that ingest did not count.")
+        )
+        yield text % {"count": figure(strange)}
     gone = sum(max(0, line.wanted - line.total.wanted) for line in lines)
     extra = sum(max(0, line.total.wanted - line.wanted) for line in lines)
     if gone:
-        wanted = counted(sum(line.wanted for line in lines), "delivery was", "deliveries were")
-        yield f"{wanted} created, and {counted(gone, 'is', 'are')} missing."
+        yield _of_two(
+            sum(line.wanted for line in lines),
+            gone,
+            N_("%(count)s delivery was created, and %(missing)s is missing."),
+            N_("%(count)s deliveries were created, and %(missing)s is missing."),
+            N_("%(count)s deliveries were created, and %(missing)s are missing."),
+        )
     if extra:
-        yield f"{counted(extra, 'delivery is', 'deliveries are')} stored that the router did not create."
+        text = (
+            N_("%(count)s delivery is stored that the router did not create.")
+            if extra == 1
+            else N_("%(count)s deliveries are stored that the router did not create.")
+        )
+        yield text % {"count": figure(extra)}
     unrouted = sum(line.unrouted for line in lines)
     if closed and unrouted:
-        yield f"{counted(unrouted, 'event was', 'events were')} accepted but never routed."
+        text = (
+            N_("%(count)s event was accepted but never routed.")
+            if unrouted == 1
+            else N_("%(count)s events were accepted but never routed.")
+        )
+        yield text % {"count": figure(unrouted)}
+
+
+def _of_two(count: int, missing: int, one: str, one_of_many: str, many: str) -> str:
+    """The text for ``missing`` of ``count``.  It is stored with an alert, so it is English."""
+    text = one if count == 1 else one_of_many if missing == 1 else many
+    return text % {"count": figure(count), "missing": figure(missing)}
 
 
 def check_day(day: date) -> CheckResult:
@@ -91,9 +123,8 @@ def check_day(day: date) -> CheckResult:
     with snapshot() as connection:
         today = database.now(connection).date()
         if day >= today:
-            raise Invalid(
-                {"day": [f"{day} is not over yet. A day is checked when it is over (UTC)."]}
-            )
+            why = f"{day} is not over yet. A day is checked when it is over (UTC)."  # i18n: keep
+            raise Invalid({"day": [why]})
         books = read(connection, Period(day, day))
         sites = names_in(connection).sites
     gaps = gaps_in(books, today)
@@ -104,7 +135,7 @@ def check_day(day: date) -> CheckResult:
         alerts.raise_alert(
             KIND,
             subject_of(site.slug, day),
-            f"{site.name}, {day_words(day)}: {gap.sentence}",
+            f"{site.name}, {day_words(day)}: {gap.sentence}",  # i18n: keep
             gap.advice,
             f"/ledger?source={site.slug}&since={day}&until={day}",
         )
@@ -118,7 +149,7 @@ def check_day(day: date) -> CheckResult:
 
 
 def subject_of(slug: str, day: date) -> str:
-    return f"{slug} {day}"
+    return f"{slug} {day}"  # i18n: keep
 
 
 def _note(day: date, gaps: int) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, case, func, select
 
 from relay import database
 from relay.event_types import INTERNAL_TYPES
+from relay.i18n import N_
 from relay.models import (
     ArchivedDeliveries,
     ArchivedEvents,
@@ -62,7 +63,7 @@ def two_days(source_id: int) -> dict[str, LedgerLine]:
         today = database.now(connection).date()
         lines = read_parts(connection, Period(today - DAY, today), source_id).lines()
     found = {line.day: line for line in lines}
-    days = {"Today": today, "Yesterday": today - DAY}
+    days = {N_("Today"): today, N_("Yesterday"): today - DAY}
     return {word: found.get(day, LedgerLine(source_id, day)) for word, day in days.items()}
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import func, select
 
 from relay.database import READ_ONLY
 from relay.event_types import REPORT, read_empty_objects
+from relay.i18n import N_
 from relay.models import Event, Intake, SiteReport, Source, db
 from relay.observability.logging import log
 from relay.rules.states import SourceState
@@ -36,7 +37,7 @@ KIND = "ledger.site"
 BATCH = 100
 CLOCKS_APART = timedelta(minutes=5)  # tolerated difference of the site's clock
 LONGEST_RUN = 60  # days; the site stores its own counts for as long
-ADVICE = (
+ADVICE = N_(
     "Check the Events tab of the plugin on the site. Find out whether the site's database was restored "
     "or cleaned up. Add the missing data to your services by hand, then write the cause in the note."
 )
@@ -242,17 +243,25 @@ def judge(source_id: int) -> None:
     missing = missing_of(run)
     for event_type in sorted({one.event_type for one in run}):
         days = sorted(day for kind, day in missing if kind == event_type)
-        subject = f"{source.slug} {event_type}"
+        subject = f"{source.slug} {event_type}"  # i18n: keep
         if not days:
             alerts.resolve(KIND, subject)
             continue
         count = sum(missing[event_type, day] for day in days)
-        were = "was" if count == 1 else "were"
+        text = (
+            N_("%(events)s was counted on %(site)s up to %(day)s but never arrived here.")
+            if count == 1
+            else N_("%(events)s were counted on %(site)s up to %(day)s but never arrived here.")
+        )
+        values = {
+            "events": of_type(event_type, count),
+            "site": source.name,
+            "day": day_words(days[-1]),
+        }
         alerts.raise_alert(
             KIND,
             subject,
-            f"{of_type(event_type, count)} {were} counted on {source.name} up to "
-            f"{day_words(days[-1])} but never arrived here.",
+            text % values,
             ADVICE,
             f"/ledger?source={source.slug}&since={days[0]}&until={days[-1]}",
         )

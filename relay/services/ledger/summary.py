@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from relay.i18n import _, ngettext
 from relay.services.ledger import site_reports
 from relay.services.ledger.labels import day_words, figure, of_type
 from relay.services.ledger.model import Books, LedgerLine, Period
@@ -30,20 +31,21 @@ class Fact:
         if self.line.places:
             first, *others = sorted(self.line.places)
             delivered, expected = self._counts(first)
-            yield (
-                "; ".join(
-                    [
-                        f"{figure(delivered)} of {of_type(self.event_type, expected)} from "
-                        f"{day_words(self.line.day)} reached {self.places[first]}",
-                        *(self._reached(to) for to in others),
-                    ]
-                )
-                + "."
+            reached = _(
+                "%(done)s of %(events)s from %(day)s reached %(name)s",
+                done=figure(delivered),
+                events=of_type(self.event_type, expected),
+                day=day_words(self.line.day),
+                name=self.places[first],
             )
+            yield "; ".join([reached, *(self._reached(to) for to in others)]) + "."
         elif self.line.received:
-            yield (
-                f"{of_type(self.event_type, self.line.received)} received on {day_words(self.line.day)}; "
-                f"no subscription matches {'it' if self.line.received == 1 else 'them'}."
+            yield ngettext(
+                "%(events)s received on %(day)s; no subscription matches it.",
+                "%(events)s received on %(day)s; no subscription matches them.",
+                self.line.received,
+                events=of_type(self.event_type, self.line.received),
+                day=day_words(self.line.day),
             )
         if self.counts is not None:
             yield from self._site(self.counts)
@@ -57,24 +59,34 @@ class Fact:
 
     def _reached(self, destination_id: int) -> str:
         delivered, expected = self._counts(destination_id)
-        name = self.places[destination_id]
-        return f"{figure(delivered)} of {figure(expected)} reached {name}"
+        return _(
+            "%(done)s of %(total)s reached %(name)s",
+            done=figure(delivered),
+            total=figure(expected),
+            name=self.places[destination_id],
+        )
 
     def _site(self, counts: Mapping[str, Any]) -> Iterator[str]:
         waiting = counts["waiting"]
-        still = f"the site still has {figure(waiting)} waiting" if waiting else ""
         if self.missing:
-            were = "was" if self.missing == 1 else "were"
-            lost = f"{of_type(self.event_type, self.missing)} {were} counted on the site but never arrived here"
-            yield f"{lost}; {still}." if still else f"{lost}."
-        elif still:
-            yield f"T{still[1:]}."
+            lost = ngettext(
+                "%(events)s was counted on the site but never arrived here",
+                "%(events)s were counted on the site but never arrived here",
+                self.missing,
+                events=of_type(self.event_type, self.missing),
+            )
+            still = _("the site still has %(count)s waiting", count=figure(waiting))
+            yield f"{lost}; {still}." if waiting else f"{lost}."  # i18n: keep
+        elif waiting:
+            yield _("The site still has %(count)s waiting.", count=figure(waiting))
         elif counts["fired"] - counts["dropped"] == self.line.received:
-            yield "The site's count matches."
+            yield _("The site's count matches.")
         else:
-            yield (
-                f"The site counted {figure(counts['fired'])} on that day and withdrew "
-                f"{figure(counts['dropped'])}. Events sent around midnight count here on the day they arrive."
+            yield _(
+                "The site counted %(count)s on that day and withdrew %(withdrawn)s. Events sent around midnight "
+                "count here on the day they arrive.",
+                count=figure(counts["fired"]),
+                withdrawn=figure(counts["dropped"]),
             )
 
 
