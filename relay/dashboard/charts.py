@@ -11,18 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from babel.numbers import format_decimal
 from flask import Flask
 
 from relay.dashboard.filters import duration, number
+from relay.i18n import N_, _, language, ngettext
+from relay.local_dates import in_words
 from relay.services.traffic.reading import CallStep, ChartRange, ChartSteps, HoldTime, TrafficSeries
 
 RANGES = {
-    ChartRange.HOUR: ("1 hour", "in the last hour"),
-    ChartRange.DAY: ("24 hours", "in the last 24 hours"),
-    ChartRange.MONTH: ("30 days", "in the last 30 days"),
+    ChartRange.HOUR: (N_("1 hour"), N_("in the last hour")),
+    ChartRange.DAY: (N_("24 hours"), N_("in the last 24 hours")),
+    ChartRange.MONTH: (N_("30 days"), N_("in the last 30 days")),
 }
-FORMATS = {ChartRange.HOUR: "%H:%M", ChartRange.DAY: "%a %H:%M", ChartRange.MONTH: "%a %d %b"}
-STATUS_WORDS = {"paused": "Paused", "held": "On hold", "circuit_open": "Not responding"}
+# Patterns of Unicode for the times of the table: translated as a text is.
+FORMATS = {
+    ChartRange.HOUR: "HH:mm",
+    ChartRange.DAY: N_("EEE HH:mm"),
+    ChartRange.MONTH: N_("EEE dd MMM"),
+}
+STATUS_WORDS = {
+    "paused": N_("Paused"),
+    "held": N_("On hold"),
+    "circuit_open": N_("Not responding"),
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,8 @@ class ChartView:
             if any(values):
                 shown = [value_words(value, self.lines[n].unit) for n, value in enumerate(values)]
                 local = begin.astimezone(self.zone)
-                found.append((local.strftime(FORMATS[self.steps.range]), begin.isoformat(), shown))
+                words = in_words(local, _(FORMATS[self.steps.range]))
+                found.append((words, begin.isoformat(), shown))
         return found[::-1]
 
 
@@ -118,8 +131,14 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
     if value < 10:
-        return "under 10 ms"
-    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+        return _("under 10 ms")
+    if value < 1000:
+        return f"{value:.0f} ms"  # i18n: keep
+    return f"{_decimal(value / 1000, '0.0')} s"  # i18n: keep
+
+
+def _decimal(value: float, pattern: str) -> str:
+    return format_decimal(value, pattern, locale=language())
 
 
 def share_words(share: float | None) -> str:
@@ -128,7 +147,7 @@ def share_words(share: float | None) -> str:
         return "–"
     percent = min(round(share * 100, 1), 99.9) if share < 1 else 100.0
     percent = max(percent, 0.1) if share > 0 else 0.0
-    return f"{percent:g}\u202f%"
+    return f"{_decimal(percent, '0.#')}\u202f%"
 
 
 def chosen_range(text: str, default: ChartRange = ChartRange.DAY) -> ChartRange:
@@ -142,27 +161,31 @@ def traffic_chart(
     series: TrafficSeries,
     zone: tzinfo,
     holds: Iterable[HoldTime] = (),
-    received: str = "Received",
+    received: str = N_("Received"),
 ) -> ChartView:
     """Received, delivered and failed over time; ``received`` is empty if that line is left out."""
     numbers = [
         ("received", received, series.received),
-        ("delivered", "Delivered", series.delivered),
-        ("failed", "Failed", series.failed),
+        ("delivered", N_("Delivered"), series.delivered),
+        ("failed", N_("Failed"), series.failed),
     ]
     lines = [
-        ChartLine(key, label, values)
+        ChartLine(key, _(label), values)
         for key, label, values in numbers
         if label and (key != "failed" or any(values))
     ]
-    sums = [f"{number(sum(line.values))} {line.label.lower()}" for line in lines]  # type: ignore[arg-type]
-    when = RANGES[series.steps.range][1]
+    sums = [
+        f"{number(sum(line.values))} {line.label.lower()}"  # type: ignore[arg-type] # i18n: keep
+        for line in lines
+    ]
+    said = [
+        _("%(counts)s %(when)s.", counts=join(sums), when=_(RANGES[series.steps.range][1])),
+        *([] if any(series.failed) else [_("No delivery failed in this time.")]),
+    ]
     bands = [_band(hold, zone) for hold in holds]
     return ChartView(
         *(id_, title, series.steps, zone, lines, bands),
-        summary=f"{join(sums)} {when}."
-        if any(series.failed)
-        else f"{join(sums)} {when}. No delivery failed in this time.",
+        summary=" ".join(said),
         is_empty=series.is_empty and not bands,
     )
 
@@ -176,23 +199,36 @@ def duration_chart(
         ChartLine("p95", "p95", [one.p95_ms for one in calls], "ms"),
     ]
     slowest = max((one.p95_ms for one in calls if one.p95_ms is not None), default=None)
-    most = "less than 10 ms" if slowest and slowest < 10 else f"at most {milliseconds(slowest)}"
-    summary = f"95 % of the attempts took {most} {RANGES[steps.range][1]}."
+    most = (
+        _("less than 10 ms")
+        if slowest and slowest < 10
+        else _("at most %(time)s", time=milliseconds(slowest))
+    )
+    when = _(RANGES[steps.range][1])
+    summary = _("95 %% of the attempts took %(most)s %(when)s.", most=most, when=when)
     return ChartView(id_, title, steps, zone, lines, (), summary, slowest is None)
 
 
 def _band(hold: HoldTime, zone: tzinfo) -> ChartBand:
-    label = STATUS_WORDS.get(hold.status, hold.status)
-    began = hold.began_at.astimezone(zone).strftime("%d %b %H:%M")
-    lasted = duration((hold.until - hold.began_at).total_seconds())
-    words = f"{hold.name}: {label.lower()} since {began}" + (
-        f", for {lasted} so far" if hold.lasts else f", for {lasted}"
+    label = _(STATUS_WORDS.get(hold.status, hold.status))
+    values = {
+        "name": hold.name,
+        "state": label.lower(),
+        "time": in_words(hold.began_at.astimezone(zone), _("dd MMM HH:mm")),
+        "lasted": duration((hold.until - hold.began_at).total_seconds()),
+    }
+    words = (
+        _("%(name)s: %(state)s since %(time)s, for %(lasted)s so far", **values)
+        if hold.lasts
+        else _("%(name)s: %(state)s since %(time)s, for %(lasted)s", **values)
     )
     return ChartBand(hold.began_at, hold.until, hold.status, label, words)
 
 
 def join(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    if len(parts) == 1:
+        return parts[0]
+    return _("%(some)s and %(last)s", some=", ".join(parts[:-1]), last=parts[-1])
 
 
 # ---- sparklines ----------------------------------------------------------------------------------
@@ -210,9 +246,9 @@ class Sparkline:
 
 
 def sparkline(
-    values: Sequence[int], failed: Sequence[int], noun: str = "events"
+    values: Sequence[int], failed: Sequence[int], of_deliveries: bool = False
 ) -> Sparkline | None:
-    """None if there is nothing to show.  ``failed`` is a part of ``values``."""
+    """None if there is nothing to show.  ``failed`` is a part of ``values``, which count events or deliveries."""
     top = max(values, default=0)
     if not top:
         return None
@@ -230,9 +266,25 @@ def sparkline(
                     round(red, 1),
                 )
             )
-    label = f"{number(sum(values))} {noun} in the last 24 hours"
+    total = sum(values)
+    # English has the same text for one
+    label = (
+        ngettext(
+            "%(num)s deliveries in the last 24 hours",
+            "%(num)s deliveries in the last 24 hours",
+            total,
+            num=number(total),
+        )
+        if of_deliveries
+        else ngettext(
+            "%(num)s events in the last 24 hours",
+            "%(num)s events in the last 24 hours",
+            total,
+            num=number(total),
+        )
+    )
     if any(failed):
-        label += f", {number(sum(failed))} failed"
+        label += f", {_('%(count)s failed', count=number(sum(failed)))}"
     return Sparkline(bars, round(step - 1, 1), label)
 
 
@@ -247,7 +299,7 @@ def spark_of_destination(series: TrafficSeries | None) -> Sparkline | None:
     if series is None:
         return None
     finished = [a + b for a, b in zip(series.delivered, series.failed, strict=True)]
-    return sparkline(finished, series.failed, "deliveries")
+    return sparkline(finished, series.failed, of_deliveries=True)
 
 
 def init_app(app: Flask) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from relay.dashboard.filters import number
+from relay.i18n import N_, _
 from relay.services.ledger.model import Books
 from relay.services.ledger.reading import Names
 
@@ -19,14 +20,14 @@ MOST = 8  # sites, and destinations; the rest are put together
 NODE, LABEL, SMALLEST = 10.0, 18.0, 2.0  # a label needs that much from top to bottom
 HEIGHT_OF_ROW = 44.0
 OUTCOMES = {  # in the order from top to bottom: (label, style)
-    "delivered": ("Delivered", "good"),
-    "waiting": ("Pending", "held"),
-    "dead": ("Failed", "lost"),
-    "discarded": ("Discarded", "none"),
-    "unrouted": ("Not routed yet", "held"),
-    "unwanted": ("No destination", "none"),
-    "refused": ("Rejected by Relay", "lost"),
-    "missing": ("Never received", "lost"),
+    "delivered": (N_("Delivered"), "good"),
+    "waiting": (N_("Pending"), "held"),
+    "dead": (N_("Failed"), "lost"),
+    "discarded": (N_("Discarded"), "none"),
+    "unrouted": (N_("Not routed yet"), "held"),
+    "unwanted": (N_("No destination"), "none"),
+    "refused": (N_("Rejected by Relay"), "lost"),
+    "missing": (N_("Never received"), "lost"),
 }
 Missing = Mapping[int, int]  # events that a site counted and Relay did not receive, by source
 Key = tuple[int, str]  # column, name
@@ -88,21 +89,21 @@ class Flow:
 
     @property
     def summary(self) -> str:
-        return ", ".join([f"{number(self.total)} in total", *self.open]) + "."
+        return ", ".join([_("%(count)s in total", count=number(self.total)), *self.open]) + "."
 
     @property
     def open(self) -> list[str]:
         """What someone may have to look at, each as a number and a word."""
         words = (
-            ("waiting", "pending"),
-            ("unrouted", "not routed yet"),
-            ("dead", "failed"),
-            ("refused", "rejected by Relay"),
-            ("missing", "never received"),
+            ("waiting", N_("%(count)s pending")),
+            ("unrouted", N_("%(count)s not routed yet")),
+            ("dead", N_("%(count)s failed")),
+            ("refused", N_("%(count)s rejected by Relay")),
+            ("missing", N_("%(count)s never received")),
         )
         return [
-            f"{number(self.results[name])} {label}"
-            for name, label in words
+            _(text, count=number(self.results[name]))
+            for name, text in words
             if self.results.get(name)
         ]
 
@@ -114,15 +115,15 @@ def flow_of(books: Books, names: Names, day: date, missing: Missing) -> Flow | N
         return None
     links: dict[tuple[Key, Key, str], int] = defaultdict(int)
     labels: dict[Key, tuple[str, str]] = {}
-    sites = _largest([(row.site, sum(row.counts.values())) for row in rows], "Other sites")
-    places = _largest([(row.to, sum(row.counts.values())) for row in rows if row.to], "Others")
+    sites = _largest([(row.site, sum(row.counts.values())) for row in rows], _("Other sites"))
+    places = _largest([(row.to, sum(row.counts.values())) for row in rows if row.to], _("Others"))
     for row in rows:
         site = (0, sites[row.site])
         labels[site] = (site[1], "")
         for outcome, count in row.counts.items():
             label, style = OUTCOMES[outcome]
             end = (2, outcome)
-            labels[end] = (label, style)
+            labels[end] = (_(label), style)
             if row.to:
                 place = (1, places[row.to])
                 labels[place] = (place[1], "")
@@ -248,5 +249,6 @@ def _bands(
             f"v{thick:.1f}C{middle:.1f},{y2 + thick:.1f} {middle:.1f},{y1 + thick:.1f} "
             f"{x1:.1f},{y1 + thick:.1f}z"
         )
-        bands.append(FlowBand(path, style, f"{one.label} → {other.label}: {number(count)}"))
+        title = f"{one.label} → {other.label}: {number(count)}"  # i18n: keep
+        bands.append(FlowBand(path, style, title))
     return bands

@@ -13,6 +13,7 @@ from relay.dashboard import charts, guard, htmx
 from relay.dashboard.charts import RANGES, ChartView
 from relay.dashboard.flow import OUTCOMES, Flow, flow_of
 from relay.dashboard.time_zones import current_zone
+from relay.i18n import _
 from relay.models import Destination, Source, db
 from relay.services.destinations import settings as destination_settings
 from relay.services.ledger import site_reports
@@ -43,7 +44,7 @@ def page() -> Response:
         "traffic/_traffic.html",
         chart=charts.traffic_chart(
             "traffic-chart",
-            "Events and deliveries",
+            _("Events and deliveries"),
             reading.of_sites(steps),
             current_zone(),
             reading.holds_of(steps),
@@ -116,7 +117,7 @@ def overview_context(now: datetime) -> dict[str, Any]:
     holds = reading.holds_of(steps) if guard.signed_in().sees_all_sites else []
     return {
         "chart": charts.traffic_chart(
-            "overview-traffic", "Events and deliveries", series, current_zone(), holds
+            "overview-traffic", _("Events and deliveries"), series, current_zone(), holds
         ),
         "range": steps.range,
         "ranges": RANGES,
@@ -146,7 +147,7 @@ def site_context(source: Source, now: datetime) -> dict[str, Any]:
     series = reading.of_sites(steps, source.id)
     return {
         "chart": charts.traffic_chart(
-            "site-traffic", "Events and deliveries", series, current_zone()
+            "site-traffic", _("Events and deliveries"), series, current_zone()
         ),
         "range": steps.range,
         "ranges": RANGES,
@@ -177,7 +178,7 @@ def destination_context(destination: Destination, now: datetime) -> dict[str, An
     number = destination.id
     chart: ChartView = charts.traffic_chart(
         "destination-traffic",
-        "Deliveries",
+        _("Deliveries"),
         reading.of_destination(steps, number),
         current_zone(),
         reading.holds_of(steps, number),
@@ -187,7 +188,7 @@ def destination_context(destination: Destination, now: datetime) -> dict[str, An
         "chart": chart,
         "duration_chart": charts.duration_chart(
             "destination-duration",
-            "Response time",
+            _("Response time"),
             steps,
             reading.durations_of(steps, number),
             current_zone(),
@@ -202,4 +203,4 @@ def destination_context(destination: Destination, now: datetime) -> dict[str, An
 
 def init_app(app: Flask) -> None:
     charts.init_app(app)
-    app.add_template_filter(lambda outcome: OUTCOMES[outcome][0], "outcome_words")
+    app.add_template_filter(lambda outcome: _(OUTCOMES[outcome][0]), "outcome_words")
