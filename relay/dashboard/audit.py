@@ -8,12 +8,23 @@ from flask import Blueprint, Response, request, url_for
 
 from relay.dashboard import exports, forms, guard, htmx
 from relay.dashboard.dead_letter_filter import instant
+from relay.i18n import SOURCE, _, in_language
 from relay.services import audit, audit_check, audit_words
 from relay.services.audit_words import AuditLine
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 NAMES = ("actor", "action", "object", "text", "since", "until")
-HEADER = ("Number", "Time", "User", "IP address", "Action", "Code", "Object", "Details")
+# An export is English, so that programs read every one alike.
+HEADER = (
+    "Number",
+    "Time",
+    "User",
+    "IP address",  # i18n: keep
+    "Action",
+    "Code",
+    "Object",
+    "Details",
+)
 
 
 def requested(values: Any) -> tuple[dict[str, Any], audit.AuditFilter]:
@@ -46,7 +57,9 @@ def list_page() -> Any:
         url=url_for("audit.list_page", **kept),
         kept=kept,
         actors=() if fragment else audit.known_actors(),
-        actions=sorted(audit.ACTIONS.items(), key=lambda pair: pair[1]),
+        actions=sorted(
+            ((code, _(words)) for code, words in audit.ACTIONS.items()), key=lambda pair: pair[1]
+        ),
     )
 
 
@@ -57,7 +70,8 @@ def export() -> Response:
     _, chosen = requested(request.form)
     form = "json" if forms.text("format") == "json" else "csv"
     entries = audit.export_entries(chosen, guard.current_by(), form)
-    found = audit_words.lines(entries)
+    with in_language(SOURCE):
+        found = audit_words.lines(entries)
     if form == "csv":
         return exports.csv_response("relay-audit-log.csv", HEADER, [_cells(one) for one in found])
     items = [one.as_dict() for one in found]
@@ -77,7 +91,11 @@ def verify() -> Response:
     """Check every hash now, and say the result in a message."""
     found = audit_check.verify()
     if found.broken is None:
-        htmx.toast(f"The audit log is whole: {found.entries} entries were checked.")
+        htmx.toast(
+            _("The audit log is whole: %(count)s entries were checked.", count=found.entries)
+        )
     else:
-        htmx.toast(f"The audit log is broken. {found.broken.sentence}", "danger")
+        htmx.toast(
+            f"{_('The audit log is broken.')} {found.broken.sentence}", "danger"
+        )  # i18n: keep
     return htmx.redirect(url_for("audit.list_page"))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from relay import database
 from relay.errors import SecretUnreadable
+from relay.i18n import _
 from relay.models import Milestone, db
 from relay.models.audit_chain import (
     ENTRY,
@@ -81,9 +82,14 @@ def _check_anchor(connection: Connection) -> BrokenEntry | None:
     if there == seen.hash:
         return None
     if there is None:
-        sentence = f"Entry {seen.seq}, which this host saw at its last check, was deleted."
+        sentence = _(
+            "Entry %(number)s, which this host saw at its last check, was deleted.", number=seen.seq
+        )
         return BrokenEntry(Tampering.DELETED, sentence, seen.seq)
-    sentence = f"Entry {seen.seq} is not the one that this host saw at its last check: the log was replaced."
+    sentence = _(
+        "Entry %(number)s is not the one that this host saw at its last check: the log was replaced.",
+        number=seen.seq,
+    )
     return BrokenEntry(Tampering.CHANGED, sentence, seen.seq)
 
 
@@ -103,7 +109,7 @@ def check(connection: Connection, newest: int | None = None) -> AuditCheck:
     try:
         key = chain.key(head["sealed_key"])
     except SecretUnreadable:
-        sentence = (
+        sentence = _(
             "The key of the audit log cannot be decrypted with RELAY_ENCRYPTION_KEYS, so nothing can be "
             "checked. Restore the key that encrypted it."
         )
@@ -132,7 +138,7 @@ def _without_head(connection: Connection) -> AuditCheck:
     hashed = connection.scalar(select(ENTRY.c.id).where(ENTRY.c.hash.is_not(None)).limit(1))
     if not newest_seq(connection) and hashed is None:
         return AuditCheck(0, 0)
-    sentence = "The head of the audit log was deleted, so its entries cannot be checked."
+    sentence = _("The head of the audit log was deleted, so its entries cannot be checked.")
     return AuditCheck(0, 0, BrokenEntry(Tampering.DELETED, sentence))
 
 
@@ -142,18 +148,21 @@ def _outside_broken(connection: Connection) -> BrokenEntry | None:
     at = connection.scalar(taken)
     if at is None:
         return None
-    sentence = "An entry with a hash is outside of the chain: it was taken out, or inserted."
+    sentence = _("An entry with a hash is outside of the chain: it was taken out, or inserted.")
     return BrokenEntry(Tampering.INSERTED, sentence, None, at)
 
 
 def _older_broken(count: int, wanted: int) -> BrokenEntry:
     if count == wanted:
-        sentence = "An entry that is older than the chain was changed."
+        sentence = _("An entry that is older than the chain was changed.")
         return BrokenEntry(Tampering.CHANGED, sentence)
     problem = Tampering.INSERTED if count > wanted else Tampering.DELETED
-    return BrokenEntry(
-        problem, f"There are {count} entries outside of the chain; there were {wanted}."
+    sentence = _(
+        "There are %(count)s entries outside of the chain; there were %(wanted)s.",
+        count=count,
+        wanted=wanted,
     )
+    return BrokenEntry(problem, sentence)
 
 
 def _check_entries(connection: Connection, head: Row, key: bytes) -> tuple[int, BrokenEntry | None]:
@@ -165,13 +174,19 @@ def _check_entries(connection: Connection, head: Row, key: bytes) -> tuple[int, 
             return entries, broken
         seq, previous, entries = row["seq"], row["hash"], entries + 1
     if seq < head["seq"]:
-        missing = f"{seq + 1} to {head['seq']} are" if head["seq"] > seq + 1 else f"{seq + 1} is"
-        sentence = f"The end of the audit log was deleted: entry {missing} missing."
+        values = {"first": seq + 1, "last": head["seq"]}
+        sentence = (
+            _(
+                "The end of the audit log was deleted: entry %(first)s to %(last)s are missing.",
+                **values,
+            )
+            if head["seq"] > seq + 1
+            else _("The end of the audit log was deleted: entry %(first)s is missing.", **values)
+        )
         return entries, BrokenEntry(Tampering.TRUNCATED, sentence, seq + 1)
     if previous != head["hash"]:
-        return entries - 1, BrokenEntry(
-            Tampering.CHANGED, f"Entry {seq} is not the one that was written last.", seq
-        )
+        sentence = _("Entry %(number)s is not the one that was written last.", number=seq)
+        return entries - 1, BrokenEntry(Tampering.CHANGED, sentence, seq)
     return entries, None
 
 
@@ -179,22 +194,29 @@ def _entry_broken(row: Row, seq: int, previous: str, newest: int, key: bytes) ->
     """Whether ``row`` does not follow the entry ``seq`` with the hash ``previous``."""
     number, at = row["seq"], row["at"]
     if number > newest:
-        return BrokenEntry(
-            Tampering.INSERTED, f"Entry {number} was inserted after the newest one.", number, at
-        )
+        sentence = _("Entry %(number)s was inserted after the newest one.", number=number)
+        return BrokenEntry(Tampering.INSERTED, sentence, number, at)
     if number != seq + 1:
-        missing = f"{seq + 1} to {number - 1} are" if number > seq + 2 else f"{seq + 1} is"
-        return BrokenEntry(
-            Tampering.DELETED, f"Entry {missing} missing before entry {number}.", seq + 1
+        values = {"first": seq + 1, "last": number - 1, "number": number}
+        sentence = (
+            _("Entry %(first)s to %(last)s are missing before entry %(number)s.", **values)
+            if number > seq + 2
+            else _("Entry %(first)s is missing before entry %(number)s.", **values)
         )
+        return BrokenEntry(Tampering.DELETED, sentence, seq + 1)
     is_genuine = row["hash"] == entry_hash(key, row)
     if row["prev_hash"] != previous:
         if is_genuine:
-            sentence = f"Entry {number} does not follow the entry before it, which was replaced."
+            sentence = _(
+                "Entry %(number)s does not follow the entry before it, which was replaced.",
+                number=number,
+            )
             return BrokenEntry(Tampering.CHANGED, sentence, number - 1)
-        return BrokenEntry(Tampering.INSERTED, f"Entry {number} was inserted.", number, at)
+        sentence = _("Entry %(number)s was inserted.", number=number)
+        return BrokenEntry(Tampering.INSERTED, sentence, number, at)
     if not is_genuine:
-        return BrokenEntry(Tampering.CHANGED, f"Entry {number} was changed.", number, at)
+        sentence = _("Entry %(number)s was changed.", number=number)
+        return BrokenEntry(Tampering.CHANGED, sentence, number, at)
     return None
 
 
@@ -203,15 +225,18 @@ def _check_head(connection: Connection, head: Row, key: bytes) -> BrokenEntry | 
     sent = connection.scalar(select(Milestone.detail).where(Milestone.name == SENT))
     sent_seq = int((sent or {}).get("seq", 0))
     if sent_seq > head["seq"]:
-        sentence = (
-            f"The end of the audit log was deleted: entry {sent_seq} was forwarded, but the newest one "
-            f"is {head['seq']}."
+        sentence = _(
+            "The end of the audit log was deleted: entry %(number)s was forwarded, but the newest one is "
+            "%(newest)s.",
+            number=sent_seq,
+            newest=head["seq"],
         )
         return BrokenEntry(Tampering.TRUNCATED, sentence, head["seq"] + 1)
     if head["mac"] != head_mac(key, head):
-        sentence = (
-            "The head of the audit log was changed, so entries can be missing at its end: the newest one "
-            f"is {head['seq']}."
+        sentence = _(
+            "The head of the audit log was changed, so entries can be missing at its end: the newest one is "
+            "%(number)s.",
+            number=head["seq"],
         )
         return BrokenEntry(Tampering.TRUNCATED, sentence)
     return None

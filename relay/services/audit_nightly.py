@@ -7,6 +7,7 @@ from datetime import datetime, time
 from sqlalchemy import select
 
 from relay import database
+from relay.i18n import N_
 from relay.models import Milestone, db
 from relay.observability.logging import log
 from relay.services import audit_check
@@ -16,7 +17,7 @@ from relay.services.operations import milestones
 RULE = "audit_log"
 CHECKED = "audit_check"
 AT = time(2)  # UTC
-ADVICE = (
+ADVICE = N_(
     "Find out who can write to the database, and compare with a backup: flask audit verify names the first "
     "entry that is wrong. The alert is resolved when the check finds no error."
 )
@@ -39,7 +40,7 @@ def verify_now() -> audit_check.AuditCheck:
     if found.broken is None:
         alerts.resolve(RULE, "")
     else:
-        sentence = f"The audit log is broken. {found.broken.sentence}"
+        sentence = f"The audit log is broken. {found.broken.sentence}"  # i18n: keep
         alerts.raise_alert(RULE, "", sentence, ADVICE, "/audit")
         log("audit.broken", level="error", problem=found.broken.problem, seq=found.broken.seq)
     milestones.mark(CHECKED)

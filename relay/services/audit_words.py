@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from relay.event_types import event_type_of
+from relay.i18n import N_, _, ngettext
 from relay.models import AuditEntry, Delivery, Destination, Event, Source, Subscription, db
 from relay.services.audit import ACTIONS
 
@@ -21,6 +22,29 @@ NUMBERS = frozenset(("dead_letter", "replay"))
 ABOUT_SITES = ("source.", "key.")
 ABBREVIATIONS = re.compile(r"\b(?:url|id|ai|cidr)\b", re.IGNORECASE)
 SECONDS = re.compile(r"(?:_s|_seconds)$")
+# The titles that ``title_of`` makes of the names of details, for their translation.
+TITLES = (
+    *(N_("Accepted at"), N_("Alert"), N_("Before"), N_("Bytes"), N_("CIDR"), N_("Concurrency")),
+    *(N_("Count"), N_("Days"), N_("Destination"), N_("Device"), N_("Discarded"), N_("Drop")),
+    *(N_("Error"), N_("Event ID"), N_("Events"), N_("Expires"), N_("Failed discarded")),
+    *(N_("Fields"), N_("Format"), N_("In flight"), N_("Key"), N_("Keys"), N_("Kind")),
+    *(N_("Linked"), N_("List"), N_("Mapping"), N_("Mask"), N_("Method"), N_("Model")),
+    *(N_("Name"), N_("Names"), N_("Note"), N_("Now"), N_("Old name"), N_("Old role")),
+    *(N_("Page"), N_("Per minute"), N_("Position"), N_("Rate"), N_("Receipt")),
+    *(N_("Rejections"), N_("Renamed"), N_("Retry after"), N_("Role"), N_("Roles"), N_("Rows")),
+    *(N_("Rule"), N_("Second factors"), N_("Secrets changed"), N_("Sessions"), N_("Site")),
+    *(N_("Sites"), N_("Still delivered"), N_("Subscription"), N_("Subscriptions")),
+    *(N_("Tokens revoked"), N_("Type"), N_("URL"), N_("User"), N_("Version"), N_("Via")),
+    *(N_("Window"),),
+)
+# What a detail says in words of Relay.
+VALUES = frozenset(
+    (
+        *(N_("active"), N_("admin"), N_("all"), N_("current"), N_("default"), N_("disabled")),
+        *(N_("failed delivery"), N_("invited"), N_("may have leaked"), N_("never")),
+        *(N_("original"), N_("routine"), N_("support"), N_("viewer")),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,7 @@ def _names(entries: Sequence[AuditEntry]) -> dict[str, tuple[str, str]]:
         .where(Delivery.id.in_(wanted["delivery"]))
     )
     for number, kind, event_id, to in db.session.execute(deliveries):
-        name = f"{event_type_of(kind).label} to {to}"
+        name = _("%(event)s to %(name)s", event=_(event_type_of(kind).label), name=to)
         found[f"delivery {number}"] = (name, f"/events/{event_id}")
     destinations = select(Destination.id, Destination.name)
     for number, name in db.session.execute(
@@ -96,7 +120,7 @@ def _names(entries: Sequence[AuditEntry]) -> dict[str, tuple[str, str]]:
     for number, name in db.session.execute(
         subscriptions.where(Subscription.id.in_(wanted["subscription"]))
     ):
-        found[f"subscription {number}"] = (f"of {name}", "")
+        found[f"subscription {number}"] = (name, "")
     return found
 
 
@@ -106,34 +130,47 @@ def detail_words(detail: Mapping[str, Any], names: Mapping[str, tuple[str, str]]
     for name, value in detail.items():
         if value in (None, "", [], {}) or name in NUMBERS:
             continue
-        if f"{name} {value}" in names:
-            said.append(f"{name.capitalize()} {names[f'{name} {value}'][0]}")
+        if f"{name} {value}" in names:  # i18n: keep
+            of = {"name": names[f"{name} {value}"][0]}  # i18n: keep
+            said.append(
+                _("Subscription of %(name)s", **of)
+                if name == "subscription"
+                else f"{title_of(name)} {of['name']}"  # i18n: keep
+            )
         elif name in ("sentence", "reason"):
-            said.append(str(value).rstrip("."))
+            said.append(value_words(value).rstrip("."))
         elif name == "event_type":
-            said.append(f"Event type: {event_type_of(str(value)).label}")
+            said.append(_("Event type: %(name)s", name=_(event_type_of(str(value)).label)))
         else:
-            title = SECONDS.sub("", name).replace("_", " ").capitalize()
-            title = ABBREVIATIONS.sub(lambda match: match[0].upper(), title)
             is_time = SECONDS.search(name) and isinstance(value, int | float)
-            said.append(f"{title}: {time_words(value) if is_time else value_words(value)}")
+            said.append(f"{title_of(name)}: {time_words(value) if is_time else value_words(value)}")
     return ". ".join(said)
+
+
+def title_of(name: str) -> str:
+    """``retry_after_s`` as ``Retry after``."""
+    title = SECONDS.sub("", name).replace("_", " ").capitalize()
+    return _(ABBREVIATIONS.sub(lambda match: match[0].upper(), title))
 
 
 def value_words(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(map(value_words, value))
     if isinstance(value, dict):
         return ", ".join(f"{name}: {value_words(one)}" for name, one in value.items())
-    return str(value)
+    return _(str(value)) if value in VALUES else str(value)
 
 
 def time_words(seconds: float) -> str:
     """``seconds`` in the largest unit that divides it: ``24 hours``, ``90 seconds``."""
-    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds and seconds % size == 0 and (unit != "day" or seconds > 2 * size):
-            count = int(seconds // size)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+    if seconds and seconds % 86_400 == 0 and seconds > 2 * 86_400:
+        return ngettext("%(num)s day", "%(num)s days", int(seconds // 86_400))
+    if seconds and seconds % 3600 == 0:
+        return ngettext("%(num)s hour", "%(num)s hours", int(seconds // 3600))
+    if seconds and seconds % 60 == 0:
+        return ngettext("%(num)s minute", "%(num)s minutes", int(seconds // 60))
+    count = 1 if seconds == 1 else 2  # a part of a second is written as many
+    said = f"{seconds:g}"
+    return ngettext("%(num)s second", "%(num)s seconds", count, num=said)
