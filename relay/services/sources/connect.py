@@ -20,6 +20,7 @@ from sqlalchemy import delete, select, update
 
 from relay import database
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import _
 from relay.models import ConnectGrant, Source, User, db
 from relay.rules.states import Role, SourceState, SourceType, UserState
 from relay.services.audit import By, record
@@ -37,7 +38,7 @@ ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
 PORTS = {"http": 80, "https": 443}
 OURS = ("relay_code", "relay_state", "relay_error")
 LIMITS = {"site": 300, "return": 500}
-REFUSED = "The code is unknown, expired or was used, or it was made for another site. Start again."
+REFUSED = "The code is unknown, expired or was used, or it was made for another site. Start again."  # i18n: keep
 
 
 @dataclass(frozen=True)
@@ -86,21 +87,21 @@ def read(values: Mapping[str, str]) -> ConnectRequest:
         try:
             origins[name] = origin_of(text)
         except ValueError:
-            reasons[name] = ["Must be an address such as https://shop.example.com."]
+            reasons[name] = [_("Must be an address such as https://shop.example.com.")]
         if len(text) > limit:
-            reasons[name] = [f"Must have at most {limit} characters."]
+            reasons[name] = [_("Must have at most %(limit)s characters.", limit=limit)]
     back = urlsplit(values.get("return", "")) if "return" not in reasons else None
     if back is not None and any(name in OURS for name, _ in parse_qsl(back.query)):
-        reasons["return"] = ["Must not contain parameters that begin with relay_."]
+        reasons["return"] = [_("Must not contain parameters that begin with relay_.")]
     if "site" not in reasons and urlsplit(values.get("site", "")).query:
-        reasons["site"] = ["Must not have a query."]
+        reasons["site"] = [_("Must not have a query.")]
     if not reasons and origins["site"] != origins["return"]:
-        reasons["return"] = ["Must be on the same host as the site."]
+        reasons["return"] = [_("Must be on the same host as the site.")]
     for name, pattern in (("state", STATE), ("challenge", CHALLENGE)):
         if not pattern.fullmatch(values.get(name, "")):
-            reasons[name] = ["Is missing or malformed."]
+            reasons[name] = [_("Is missing or malformed.")]
     if len(values.get("name", "")) > 120:
-        reasons["name"] = ["Must have at most 120 characters."]
+        reasons["name"] = [_("Must have at most %(limit)s characters.", limit=120)]
     if reasons:
         raise Invalid(reasons)
     return ConnectRequest(
@@ -163,7 +164,9 @@ def allow(request: ConnectRequest, slug: str, name: str, by: By) -> str:
     if slug:
         source = next((one for one in matching_sources(request) if one.slug == slug), None)
         if source is None:
-            raise NotFound(f"There is no site {slug} on {request.host}.")
+            raise NotFound(
+                _("There is no site %(slug)s on %(host)s.", slug=slug, host=request.host)
+            )
     else:
         name = source_settings.check_name(name or request.name or request.host)
         source_settings.check_site_url(request.site)

@@ -17,6 +17,8 @@ from sqlalchemy.orm import selectinload
 from config import COPY_SAFE, check_secret
 from relay import database, secrets
 from relay.errors import Invalid, NotFound, Refusal, SettingsError
+from relay.i18n import _
+from relay.local_dates import in_words
 from relay.models import Event, SigningKey, Source, db
 from relay.models.event import is_from_site
 from relay.rules.states import KeyState
@@ -51,15 +53,15 @@ def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]
     if secret is None:
         secret = new_secret()
     try:
-        check_secret("The secret", secret)
+        check_secret("The secret", secret)  # i18n: keep
     except SettingsError as exc:
         raise Invalid({"secret": [str(exc)]}) from exc
     if not COPY_SAFE.fullmatch(secret):
-        raise Invalid({"secret": ["Use ASCII letters, digits and punctuation without spaces."]})
+        raise Invalid({"secret": [_("Use ASCII letters, digits and punctuation without spaces.")]})
     mark = fingerprint(secret)
     for other in source.keys:
         if other.fingerprint == mark and other.state != KeyState.REVOKED:
-            raise Invalid({"secret": ["This site already has a key with this secret."]})
+            raise Invalid({"secret": [_("This site already has a key with this secret.")]})
     key = SigningKey(
         key_id=f"key_{random.token_hex(6)}",
         source=source,
@@ -75,11 +77,11 @@ def parse_window(text: str) -> timedelta:
     """``24h``, ``90m``, ``7d``, ``0``: from zero to 30 days.  Raises Invalid."""
     found = re.fullmatch(r"([0-9]{1,6})\s*([smhd]?)", text.strip().lower())
     if not found:
-        raise Invalid({"window": ["Enter a time such as 24h, 90m or 7d."]})
+        raise Invalid({"window": [_("Enter a time such as 24h, 90m or 7d.")]})
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}[found[2]]
     window = timedelta(**{unit: int(found[1])})
     if window > LONGEST_WINDOW:
-        raise Invalid({"window": ["The time may be at most 30 days."]})
+        raise Invalid({"window": [_("The time may be at most 30 days.")]})
     return window
 
 
@@ -120,8 +122,11 @@ def replace_key(
     db.session.expire(source, ["keys"])
     if newest and source.keys and source.keys[0].key_id != newest:
         raise Refusal(
-            f"The signing key of {source.name} was rotated already, and its secret is shown once. If you "
-            "did not copy it, rotate the key again."
+            _(
+                "The signing key of %(site)s was rotated already, and its secret is shown once. If you did not "
+                "copy it, rotate the key again.",
+                site=source.name,
+            )
         )
     now = database.now(db.session)
     older = usable_keys(source, now)
@@ -154,17 +159,19 @@ def without(key: SigningKey, now: datetime) -> str:
     """What the site loses with this key, as a sentence; empty if another active key is left."""
     others = [one for one in usable_keys(key.source, now) if one.id != key.id]
     if not others:
-        return (
+        return _(
             "This is the last key of the site that works: Relay rejects all its events until you create "
             "a new key and enter it there. They wait on the site."
         )
     if any(one.state == KeyState.ACTIVE for one in others):
         return ""
     ends = max(one.not_after for one in others if one.not_after is not None)
-    return (
-        "The other keys of the site expire: the last one at "
-        f"{ends:%H:%M} UTC on {ends.day} {ends:%B}. Then Relay rejects all its events until you create a "
-        "new key and enter it there."
+    time = f"{ends:%H:%M}"
+    return _(
+        "The other keys of the site expire: the last one at %(time)s UTC on %(day)s. Then Relay rejects all "
+        "its events until you create a new key and enter it there.",
+        time=time,
+        day=in_words(ends, _("d MMMM")),
     )
 
 
@@ -176,7 +183,7 @@ def find_key(key_id: str) -> SigningKey:
         .options(selectinload(SigningKey.source))
     )
     if key is None:
-        raise NotFound(f"There is no key {key_id}.")
+        raise NotFound(_("There is no key %(key)s.", key=key_id))
     return key
 
 
@@ -184,7 +191,7 @@ def revoke_key(key_id: str, by: By) -> SigningKey:
     """The key stops verifying in every process within 5 s.  Raises NotFound, Refusal."""
     key = find_key(key_id)
     if key.state == KeyState.REVOKED:
-        raise Refusal(f"{key_id} is already revoked.")
+        raise Refusal(_("%(key)s is already revoked.", key=key_id))
     _revoke(key, by, database.now(db.session))
     revisions.touch(revisions.SOURCES)
     db.session.commit()

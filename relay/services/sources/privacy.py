@@ -9,6 +9,7 @@ from sqlalchemy import select
 from relay.delivery.message import parse_payload
 from relay.errors import Invalid, NotFound
 from relay.event_types import INTERNAL_TYPES
+from relay.i18n import _
 from relay.mapping.event_fields import EventField, fields_of
 from relay.mapping.redaction_rules import (
     MAX_RULES,
@@ -52,7 +53,7 @@ def save_rules(slug: str, rules: Iterable[RedactionRule], by: By) -> Source:
     source = find_source(slug, lock=True)
     wanted = {check_path(rule.path): rule for rule in rules}
     if len(wanted) > MAX_RULES:
-        raise Invalid({"field": [f"A site can have up to {MAX_RULES} rules."]})
+        raise Invalid({"field": [_("A site can have up to %(count)s rules.", count=MAX_RULES)]})
     source.redaction = [rule.as_json() for rule in wanted.values()] or None
     record(
         by,
@@ -77,16 +78,16 @@ def remove_rule(slug: str, path: tuple[str, ...], by: By) -> Source:
     rules = rules_of(find_source(slug))
     others = [one for one in rules if one.path != path]
     if len(others) == len(rules):
-        raise NotFound(f"{slug} has no rule for {RedactionRule(path, RedactionAction.DROP).label}.")
+        label = RedactionRule(path, RedactionAction.DROP).label
+        raise NotFound(_("%(slug)s has no rule for %(field)s.", slug=slug, field=label))
     return save_rules(slug, others, by)
 
 
 def set_retention(slug: str, days: int | None, by: By) -> Source:
     """How long finished events are kept; None for RELAY_RETENTION_DAYS.  Raises NotFound, Invalid."""
     if days is not None and not 1 <= days <= MAX_DAYS:
-        raise Invalid(
-            {"retention_days": [f"Enter 1 to {MAX_DAYS} days, or nothing for the default."]}
-        )
+        why = _("Enter 1 to %(most)s days, or nothing for the default.", most=MAX_DAYS)
+        raise Invalid({"retention_days": [why]})
     source = find_source(slug, lock=True)
     source.retention_days = days
     record(by, "source.retention", slug, days=days or "default")

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select, update
 from relay import database
 from relay.delivery import gate
 from relay.event_types import CANARY
+from relay.i18n import N_
 from relay.models import (
     Delivery,
     Destination,
@@ -39,7 +40,7 @@ from relay.services.subscriptions.settings import sentence_of
 from relay.services.transitions import transition_many
 
 LONGEST_SLUG, LONGEST_NAME = 64, 120
-REASON = "The site was removed."
+REASON = N_("The site was removed.")
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,13 @@ def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
     name = source.name
     source.state = SourceState.CLOSED
     source.slug = _removed_slug(source)
-    source.name = f"{name[: LONGEST_NAME - len(' (removed)')]} (removed)"
+    source.name = f"{name[: LONGEST_NAME - len(' (removed)')]} (removed)"  # i18n: keep
     source.removed_at, source.removed_by = now, by.actor
     source.discard_waiting = discard_waiting
     db.session.flush()
     discarded = _discard(source, discard_waiting)
     alerts.resolve_family("ledger.", f"{slug} ")
-    alerts.forget_subject(f"site:{slug}", "The site was removed.")
+    alerts.forget_subject(f"site:{slug}", REASON)
     record(
         by,
         "source.remove",

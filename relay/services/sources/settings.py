@@ -19,6 +19,7 @@ from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
 from relay.event_types import CANARY, INTERNAL_TYPES
+from relay.i18n import _
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
 from relay.models.event import is_from_site
 from relay.rules.states import SourceState, SourceType
@@ -65,7 +66,7 @@ def check_name(name: str) -> str:
     """Raises Invalid."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid({"name": ["Give the site a name of 1 to 120 characters."]})
+        raise Invalid({"name": [_("Give the site a name of 1 to 120 characters.")]})
     return name
 
 
@@ -83,9 +84,8 @@ def check_site_url(url: str) -> str:
     except ValueError:
         fine = False
     if not fine or len(url) > 500 or re.search(r"[\s<>\"\\]", url):
-        raise Invalid(
-            {"url": ["Enter the site's address as in a browser, such as https://shop.example.com."]}
-        )
+        why = _("Enter the site's address as in a browser, such as https://shop.example.com.")
+        raise Invalid({"url": [why]})
     return url
 
 
@@ -128,12 +128,15 @@ def add_source(
         slug = _free_slug(slug_from(name, url))
     elif re.search(f"{REMOVED}[0-9]+$", slug):  # would collide with the slug of a removed site
         reasons["slug"] = [
-            f"Slugs that end in {REMOVED} and a number are reserved. Choose another."
+            _(
+                "Slugs that end in %(text)s and a number are reserved. Choose another.",
+                text=REMOVED,
+            )
         ]
     elif not SLUG.fullmatch(slug):
-        reasons["slug"] = ["A slug has at most 64 characters: a-z, 0-9 and -."]
+        reasons["slug"] = [_("A slug has at most 64 characters: a-z, 0-9 and -.")]
     elif db.session.scalar(select(Source.id).where(Source.slug == slug)):
-        reasons["slug"] = [f"A source with the slug {slug} already exists."]
+        reasons["slug"] = [_("A source with the slug %(slug)s already exists.", slug=slug)]
     if reasons:
         raise Invalid(reasons)
     source = Source(slug=slug, name=name, url=url, type=type_)
@@ -178,7 +181,7 @@ def find_source(slug: str, *, removed_too: bool = False, lock: bool = False) -> 
         wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
     source = db.session.scalar(wanted)
     if source is None:
-        raise NotFound(f"There is no source called {slug}.")
+        raise NotFound(_("There is no source called %(slug)s.", slug=slug))
     return source
 
 
@@ -209,7 +212,7 @@ def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> So
     source = find_source(slug, lock=True)
     name = check_name(name)
     if not 0 <= per_minute <= 1_000_000:
-        raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
+        raise Invalid({"per_minute": [_("Enter a number from 0 (no limit) to 1,000,000.")]})
     source.name, source.url, source.per_minute = name, check_site_url(with_scheme(url)), per_minute
     record(by, "source.update", slug, name=name, url=source.url, per_minute=per_minute)
     revisions.touch(revisions.SOURCES)
@@ -222,9 +225,8 @@ def normal_cidr(text: str) -> str:
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError as exc:
-        raise Invalid(
-            {"cidr": ["Enter an address such as 203.0.113.7 or a network such as 203.0.113.0/24."]}
-        ) from exc
+        why = _("Enter an address such as 203.0.113.7 or a network such as 203.0.113.0/24.")
+        raise Invalid({"cidr": [why]}) from exc
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}")
@@ -235,7 +237,7 @@ def allow_network(slug: str, cidr: str, by: By) -> AllowedNetwork:
     """From now on, the source can send only from its listed networks.  Raises NotFound, Invalid."""
     source, cidr = find_source(slug), normal_cidr(cidr)
     if any(network.cidr == cidr for network in source.networks):
-        raise Invalid({"cidr": [f"{cidr} is already listed."]})
+        raise Invalid({"cidr": [_("%(network)s is already listed.", network=cidr)]})
     network = AllowedNetwork(source_id=source.id, cidr=cidr)
     db.session.add(network)
     record(by, "source.allow", slug, cidr=cidr)
@@ -249,7 +251,7 @@ def disallow_network(slug: str, cidr: str, by: By) -> None:
     source, cidr = find_source(slug), normal_cidr(cidr)
     network = next((n for n in source.networks if n.cidr == cidr), None)
     if network is None:
-        raise NotFound(f"{cidr} is not on the list of {slug}.")
+        raise NotFound(_("%(network)s is not on the list of %(slug)s.", network=cidr, slug=slug))
     db.session.delete(network)
     record(by, "source.disallow", slug, cidr=cidr)
     revisions.touch(revisions.SOURCES)
