@@ -14,6 +14,7 @@ from relay.dashboard import dead_letter_filter, forms, guard, htmx, privacy
 from relay.dashboard.numbers import row_number
 from relay.dashboard.time_zones import instant
 from relay.errors import Invalid, NotFound
+from relay.i18n import _
 from relay.models import Delivery, Replay, db
 from relay.rules.states import ReplayMapping
 from relay.services.replays import actions as replay_actions
@@ -33,7 +34,7 @@ def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
     if args.get("delivery"):
         number = args.get("delivery", type=row_number)
         if number is None:
-            raise NotFound("There is no delivery with this number.")
+            raise NotFound(_("There is no delivery with this number."))
         return replay_preview.select_delivery(number)
     if args.get("recover"):
         return replay_preview.select_since(
@@ -51,7 +52,7 @@ def start_time(text: str) -> datetime:
     try:
         return instant(text)
     except (ValueError, OverflowError):
-        raise Invalid({"since": ["Enter a date and time, such as 2026-03-01 14:30."]}) from None
+        raise Invalid({"since": [_("Enter a date and time, such as 2026-03-01 14:30.")]}) from None
 
 
 def chosen_mapping(args: MultiDict[str, str]) -> str:
@@ -142,7 +143,7 @@ def start() -> Any:
 def retry_now(delivery_id: int) -> Any:
     """Try a pending delivery now instead of at its next retry."""
     delivery = replay_actions.retry_now(delivery_id, guard.current_by())
-    htmx.toast("Retrying now.")
+    htmx.toast(_("Retrying now."))
     return htmx.redirect(url_for("events.detail", event_id=delivery.event_pk))
 
 

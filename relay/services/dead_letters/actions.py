@@ -14,6 +14,7 @@ from relay.delivery import gate
 from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
 from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
 from relay.rules.states import (
@@ -31,6 +32,16 @@ LOADED = (
     joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
     joinedload(DeadLetter.destination),
 )
+
+
+# What was removed, so that a delivery can never be sent again.
+REMOVED = {
+    "destination": N_("The destination of this delivery was removed, so it cannot be sent again."),
+    "subscription": N_(
+        "The subscription of this delivery was removed, so it cannot be sent again."
+    ),
+    "site": N_("The site of this delivery was removed, so it cannot be sent again."),
+}
 
 
 def count(selection: Selection) -> int:
@@ -74,7 +85,7 @@ def fields() -> list[str]:
 
 def record_export(count: int, by: By) -> None:
     """Write to the audit log who exported how many dead letters.  Commits."""
-    record(by, "dead_letter.export", f"{count} failed deliveries")
+    record(by, "dead_letter.export", f"{count} failed deliveries")  # i18n: keep
     db.session.commit()
 
 
@@ -108,7 +119,7 @@ def find_dead_letter(dead_letter_id: int) -> DeadLetter:
     """With its delivery, event, source and destination.  Raises NotFound."""
     letter = db.session.get(DeadLetter, dead_letter_id, options=LOADED)
     if letter is None:
-        raise NotFound(f"There is no dead letter {dead_letter_id}.")
+        raise NotFound(_("There is no dead letter %(number)s.", number=dead_letter_id))
     return letter
 
 
@@ -116,7 +127,9 @@ def find_open(dead_letter_id: int) -> DeadLetter:
     """Raises NotFound, and Refusal if it is resolved."""
     letter = find_dead_letter(dead_letter_id)
     if letter.state == DeadLetterState.RESOLVED:
-        raise Refusal(f"Dead letter {letter.id} is already resolved. Nothing was changed.")
+        raise Refusal(
+            _("Dead letter %(number)s is already resolved. Nothing was changed.", number=letter.id)
+        )
     return letter
 
 
@@ -140,12 +153,14 @@ def check_can_be_sent(delivery: Delivery) -> None:
     noun = removed_noun(delivery)
     if noun:
         db.session.rollback()
-        raise Refusal(f"The {noun} of this delivery was removed, so it cannot be sent again.")
+        raise Refusal(_(REMOVED[noun]))
     if delivery.event.emptied_at is not None:
         db.session.rollback()
         raise Refusal(
-            "Relay deleted the personal data of this event, so it cannot be sent again. Discard the "
-            "failed delivery."
+            _(
+                "Relay deleted the personal data of this event, so it cannot be sent again. Discard the "
+                "failed delivery."
+            )
         )
 
 
@@ -188,7 +203,7 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
     db.session.refresh(letter)
     if letter.state == DeadLetterState.RESOLVED:
         db.session.rollback()
-        raise Refusal("This failed delivery is already resolved. Nothing was sent again.")
+        raise Refusal(_("This failed delivery is already resolved. Nothing was sent again."))
     if isinstance(signal, Replayed):
         check_can_be_sent(delivery)
     now = database.now(db.session)
@@ -196,7 +211,7 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
         outcome = transition(life_of(delivery), signal, now)
     except IllegalTransition as exc:
         db.session.rollback()
-        raise Refusal("This delivery is already being sent again. Nothing was changed.") from exc
+        raise Refusal(_("This delivery is already being sent again. Nothing was changed.")) from exc
     apply_transition(delivery, outcome, now)
     if isinstance(signal, Replayed):
         on_its_own(delivery)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 
+from relay.i18n import N_
 from relay.mapping.personal import mask_patterns
 from relay.models import DeadLetter, Delivery, Destination, Event, db
 from relay.rules.states import DeadLetterState
@@ -88,20 +89,32 @@ class Selection:
         return wanted
 
     def title(self) -> str:
-        """The selection in words, for lists and the audit log: without e-mail addresses."""
+        """The selection in words, for lists and the audit log: without e-mail addresses.
+
+        It is stored, so it is English; pages translate it when they show it.
+        """
         if self.ids:
             many = len(self.ids)
-            return f"{many} selected failed {'delivery' if many == 1 else 'deliveries'}"
-        words = f"Failed deliveries to {self._name()}" if self.destination else "Failed deliveries"
+            text = (
+                N_("%(count)s selected failed delivery")
+                if many == 1
+                else N_("%(count)s selected failed deliveries")
+            )
+            return text % {"count": many}
         more = [self.code, "" if self.field == NO_FIELD else self.field, self.event_type]
         more += [f"from {self.source}" if self.source else ""]
         more += [f"containing “{mask_patterns(self.text)}”" if self.text else ""]
         more += [f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""]
         more += [f"before {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""]
         said = ", ".join(one for one in more if one)
-        return (
-            f"{words}: {said}" if said else words if self.destination else "All failed deliveries"
-        )
+        values = {"name": self._name() if self.destination else "", "conditions": said}
+        if said and self.destination:
+            return N_("Failed deliveries to %(name)s: %(conditions)s") % values
+        if said:
+            return N_("Failed deliveries: %(conditions)s") % values
+        if self.destination:
+            return N_("Failed deliveries to %(name)s") % values
+        return N_("All failed deliveries")
 
     def _name(self) -> str:
         """The destination by its name, even if it was removed."""

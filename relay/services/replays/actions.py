@@ -20,6 +20,7 @@ from relay.delivery import gate
 from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, Subscription, db
 from relay.models.destination import is_in_use
 from relay.rules.lifecycle import OPEN, Replayed, State, Withdrawn, transition
@@ -40,6 +41,12 @@ from relay.services.transitions import transition_many
 
 CHUNK = 500
 FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
+UNCHANGED = {
+    ReplayState.RUNNING: N_("This replay is running, so nothing was changed."),
+    ReplayState.PAUSED: N_("This replay is paused, so nothing was changed."),
+    ReplayState.CANCELLED: N_("This replay is cancelled, so nothing was changed."),
+    ReplayState.DONE: N_("This replay is done, so nothing was changed."),
+}
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ def start(
     if not replay.total:
         db.session.rollback()
         raise Refusal(
-            "Nothing is left to send: every selected delivery is in progress or settled already."
+            _("Nothing is left to send: every selected delivery is in progress or settled already.")
         )
     _resolve(taken, now)
     record(
@@ -156,10 +163,10 @@ def retry_now(delivery_id: int, by: By) -> Delivery:
     """
     delivery = db.session.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if delivery is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
+        raise NotFound(_("There is no delivery %(number)s.", number=delivery_id))
     if delivery.state != State.PENDING.value:
         db.session.rollback()
-        raise Refusal("This delivery is no longer waiting. Nothing was sent again.")
+        raise Refusal(_("This delivery is no longer waiting. Nothing was sent again."))
     check_can_be_sent(delivery)
     now = database.now(db.session)
     apply_transition(delivery, transition(life_of(delivery), Replayed(), now), now)
@@ -188,7 +195,7 @@ def find_replay(replay_id: int) -> Replay:
     """As it is in the database now.  Raises NotFound."""
     found = db.session.get(Replay, replay_id, populate_existing=True)
     if found is None:
-        raise NotFound(f"There is no replay {replay_id}.")
+        raise NotFound(_("There is no replay %(number)s.", number=replay_id))
     return found
 
 
@@ -223,7 +230,7 @@ def _turn(replay_id: int, by: By, before: ReplayState, after: ReplayState) -> Re
     replay = find_replay(replay_id)
     if not turned:
         db.session.rollback()
-        raise Refusal(f"This replay is {replay.state}, so nothing was changed.")
+        raise Refusal(_(UNCHANGED[replay.state]))
     record(by, f"replay.{after}", replay.title, replay=replay.id)
     db.session.commit()
     return replay
@@ -233,7 +240,7 @@ def cancel(replay_id: int, by: By) -> Replay:
     """Deliveries that were not sent yet return to their former state.  Raises NotFound, Refusal."""
     replay = find_replay(replay_id)
     if replay.ended_at is not None or replay.state == ReplayState.CANCELLED:
-        raise Refusal("This replay is already over. Nothing was changed.")
+        raise Refusal(_("This replay is already over. Nothing was changed."))
     replay.state = ReplayState.CANCELLED
     record(by, "replay.cancelled", replay.title, replay=replay.id)
     _withdraw(replay)

@@ -27,6 +27,7 @@ from relay.delivery.message import (
 from relay.destinations import KINDS
 from relay.destinations.redaction import mask_request
 from relay.errors import RelayError
+from relay.i18n import N_, _
 from relay.models import (
     Attempt,
     DeadLetter,
@@ -72,8 +73,12 @@ def select_since(
         Delivery.created_at >= begin,
         Delivery.state.in_(states),
     )
-    what = "All deliveries" if delivered_too else "All failed deliveries"
-    return ReplaySelection(chosen, f"{what} to {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
+    title = (
+        N_("All deliveries to %(name)s since %(time)s UTC")
+        if delivered_too
+        else N_("All failed deliveries to %(name)s since %(time)s UTC")
+    )
+    return ReplaySelection(chosen, title % {"name": to.name, "time": f"{begin:%Y-%m-%d %H:%M}"})
 
 
 def first_since(begin: datetime) -> ScalarSelect[int]:
@@ -107,9 +112,8 @@ def select_delivery(delivery_id: int) -> ReplaySelection:
     """A single delivery.  Raises NotFound."""
     found = find_delivery(delivery_id)
     chosen = select(Delivery.id).where(Delivery.id == found.id)
-    return ReplaySelection(
-        chosen, f"{found.event.event_type} {found.event.event_id} to {found.destination.name}"
-    )
+    event, to = found.event, found.destination.name
+    return ReplaySelection(chosen, f"{event.event_type} {event.event_id} to {to}")  # i18n: keep
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,11 @@ class ReplayPreview:
         return self.new + self.unclear + self.again
 
     @property
+    def skips(self) -> list[tuple[str, int]]:
+        """-> (why, as a sentence for a page; how many)"""
+        return [(_(SENTENCES[why]), count) for why, count in self.skipped.items()]
+
+    @property
     def sentence(self) -> str:
         """One line, for the command line."""
         counts = {
@@ -139,7 +148,9 @@ class ReplayPreview:
             **{f"would be skipped ({why})": count for why, count in self.skipped.items()},
             **{f"cannot be built: {why}": count for why, count in self.broken.items()},
         }
-        said = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        said = ", ".join(
+            f"{count} {words}" for words, count in counts.items() if count
+        )  # i18n: keep
         return said or "nothing would be sent"
 
     @property
@@ -152,6 +163,18 @@ SKIPS = {
     State.PENDING: "already in progress",
     State.IN_FLIGHT: "already in progress",
     State.DISCARDED: "discarded",
+}
+NO_DESTINATION = "its destination was removed"
+NO_SUBSCRIPTION = "its subscription was removed"
+NO_SITE = "its site was removed"
+NO_DATA = "the personal data of its event was deleted"
+SENTENCES = {  # of the words above
+    SKIPS[State.PENDING]: N_("Already in progress."),
+    SKIPS[State.DISCARDED]: N_("Discarded."),
+    NO_DESTINATION: N_("Its destination was removed."),
+    NO_SUBSCRIPTION: N_("Its subscription was removed."),
+    NO_SITE: N_("Its site was removed."),
+    NO_DATA: N_("The personal data of its event was deleted."),
 }
 
 
@@ -228,13 +251,13 @@ def _places(ids: Sequence[int], mapping: str) -> list[ReplayPreview]:
             if state in SKIPS:
                 skipped[SKIPS[state]] += count
             elif to.state == DestinationState.CLOSED:
-                skipped["its destination was removed"] += count
+                skipped[NO_DESTINATION] += count
             elif subscription == SubscriptionState.CLOSED:
-                skipped["its subscription was removed"] += count
+                skipped[NO_SUBSCRIPTION] += count
             elif from_removed_site:
-                skipped["its site was removed"] += count
+                skipped[NO_SITE] += count
             elif emptied:
-                skipped["the personal data of its event was deleted"] += count
+                skipped[NO_DATA] += count
             elif state == State.DEAD:
                 dead, unclear = dead + count, unclear + unsure_count
             else:
@@ -389,7 +412,7 @@ def body_of(
             body = exact_json.dumps(exact_json.loads(body), indent=2)
         except ValueError:
             pass
-        lines += [f"{call['method']} {call['url']}"] if len(calls) > 1 else []
+        lines += [f"{call['method']} {call['url']}"] if len(calls) > 1 else []  # i18n: keep
         lines += body.splitlines()
     return lines
 
