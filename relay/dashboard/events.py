@@ -208,9 +208,10 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
     """In a few words.  The data of custom types can have any shape."""
     family = event_type.partition(".")[0]
     if family == "comment":
-        return short(f"{isolated(data.get('author') or _('Someone'))}: {data.get('content', '')}")
+        author = isolated(data.get("author") or _("Someone"))
+        return short(f"{author}: {data.get('content', '')}")
     if family in ("order", "subscription"):
-        total = f"{data.get('total', '')} {data.get('currency', '')}"
+        total = f"{data.get('total', '')} {data.get('currency', '')}"  # i18n: keep
         named = _("Order %(number)s") if family == "order" else _("Subscription %(number)s")
         number = named % {"number": data.get("number", "")}
         customer = data.get("customer")
@@ -221,7 +222,8 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
         data = {name: data.get(name) for name in SUBJECTS[family]}
     if family == "lead":
         values = [value for value in data.get("fields", {}).values() if isinstance(value, str)]
-        return short(f"{data.get('form', {}).get('title') or _('Form')}: {', '.join(values)}")
+        title = data.get("form", {}).get("title") or _("Form")
+        return short(f"{title}: {', '.join(values)}")  # i18n: keep
     return short(", ".join(str(v) for v in data.values() if isinstance(v, str | int) and v != ""))
 
 

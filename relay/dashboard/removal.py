@@ -7,7 +7,9 @@ from typing import Any
 from flask import Blueprint, render_template, url_for
 
 from relay.dashboard import forms, guard, htmx
+from relay.dashboard.filters import number
 from relay.destinations import KINDS
+from relay.i18n import _, ngettext
 from relay.models import Destination, Source
 from relay.services import deliveries
 from relay.services.destinations import removal as destination_removal
@@ -22,7 +24,7 @@ def check_name(name: str) -> dict[str, list[str]]:
     """The errors of the confirmation form; none where the typed name is right."""
     if " ".join(forms.text("name").split()) == name:
         return {}
-    return {"name": [f"Type the name exactly as it is shown: {name}"]}
+    return {"name": [_("Type the name exactly as it is shown: %(name)s", name=name)]}
 
 
 @blueprint.get("/destinations/<int:destination_id>/remove")
@@ -47,10 +49,17 @@ def remove_destination(destination_id: int) -> Any:
         return _confirm_destination(destination_id, errors), 422
     done = destination_removal.remove(destination_id, guard.current_by())
     discarded = done.pending + done.failed
-    more = {0: "", 1: " 1 delivery was discarded."}.get(
-        discarded, f" {discarded:,} deliveries were discarded."
-    )
-    htmx.toast(f"{name} is removed.{more}")
+    sentences = [_("%(name)s is removed.", name=name)]
+    if discarded:
+        sentences.append(
+            ngettext(
+                "%(num)s delivery was discarded.",
+                "%(num)s deliveries were discarded.",
+                discarded,
+                num=number(discarded),
+            )
+        )
+    htmx.toast(" ".join(sentences))
     return htmx.redirect(url_for("destinations.list_page"))
 
 
@@ -76,7 +85,7 @@ def remove_source(slug: str) -> Any:
     if errors := check_name(name):
         return _confirm_source(slug, errors), 422
     source_removal.remove(slug, guard.current_by(), forms.text("waiting") == "discard")
-    htmx.toast(f"{name} is removed. Its keys stop working within 5 seconds.")
+    htmx.toast(_("%(name)s is removed. Its keys stop working within 5 seconds.", name=name))
     return htmx.redirect(url_for("sources.list_page"))
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.models import SavedView
 from relay.services.users import saved_views
 
@@ -55,7 +56,7 @@ def save(page: str) -> Any:
         )
     except Invalid as exc:
         return _refused(exc, f"{url_for(LISTS[page])}?{query}")
-    htmx.toast(f"View {view.name} saved.")
+    htmx.toast(_("View %(name)s saved.", name=view.name))
     return htmx.redirect(_url(view))
 
 
@@ -67,7 +68,7 @@ def rename(view_id: int) -> Any:
         view = saved_views.rename(me, view_id, forms.text("name"), guard.current_by())
     except Invalid as exc:
         return _refused(exc, _url(saved_views.find(me, view_id)))
-    htmx.toast(f"View renamed to {view.name}.")
+    htmx.toast(_("View renamed to %(name)s.", name=view.name))
     return htmx.redirect(_url(view))
 
 
@@ -75,7 +76,7 @@ def rename(view_id: int) -> Any:
 @guard.requires("viewer", limited=True)
 def remove(view_id: int) -> Any:
     view = saved_views.remove(guard.signed_in().id, view_id, guard.current_by())
-    htmx.toast(f"View {view.name} removed.")
+    htmx.toast(_("View %(name)s removed.", name=view.name))
     return htmx.redirect(url_for(LISTS[view.page]))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import Invalid, NotFound
+from relay.i18n import _
 from relay.models import (
     Attempt,
     DeadLetter,
@@ -51,7 +52,7 @@ def list_deliveries(
     wanted = select(Delivery).where(is_to_shown())
     if state:
         if state not in list(State):
-            raise Invalid({"state": [f"A state is one of {', '.join(State)}."]})
+            raise Invalid({"state": [_("A state is one of %(states)s.", states=", ".join(State))]})
         wanted = wanted.where(Delivery.state == state)
     if destination:
         chosen = select(Destination.id).where(named(destination))
@@ -91,7 +92,7 @@ def find_delivery(delivery_id: int) -> Delivery:
         )
     )
     if delivery is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
+        raise NotFound(_("There is no delivery %(number)s.", number=delivery_id))
     return delivery
 
 

@@ -21,6 +21,7 @@ from relay import database, secrets
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
 from relay.event_types import CANARY, FAMILIES, INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
+from relay.i18n import _
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
@@ -124,7 +125,7 @@ class EventFilter:
         if not self.state:
             return []
         if self.state not in STATES:
-            raise Invalid({"state": [f"A state is one of {', '.join(STATES)}."]})
+            raise Invalid({"state": [_("A state is one of %(states)s.", states=", ".join(STATES))]})
         return STATES[self.state]
 
     def has_text(self) -> list[ColumnElement[bool]]:
@@ -217,7 +218,7 @@ def find_event(id_or_event_id: int | str) -> Event:
         )
     )
     if event is None:
-        raise NotFound(f"There is no event {text}.")
+        raise NotFound(_("There is no event %(id)s.", id=text))
     return event
 
 
@@ -252,17 +253,22 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     """
     source = find_source(slug)
     if event_type not in SAMPLES:
-        listed = f"There are samples for {', '.join(sorted(SAMPLES))}."
+        listed = _("There are samples for %(types)s.", types=", ".join(sorted(SAMPLES)))
         raise Invalid({"type": [type_names.unknown(event_type, SAMPLES, listed)]})
     if source.type is not SourceType.PLUGIN:
         raise Refusal(
-            f"{source.name} sends webhooks of another program, so Relay cannot send a test event as it "
-            "does. Save the webhook there, or submit the form, to send one."
+            _(
+                "%(site)s sends webhooks of another program, so Relay cannot send a test event as it does. "
+                "Save the webhook there, or submit the form, to send one.",
+                site=source.name,
+            )
         )
     now = database.now(db.session)
     key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
     if key is None:
-        raise Refusal(f"{source.name} has no active signing key. Rotate its key to create one.")
+        raise Refusal(
+            _("%(site)s has no active signing key. Rotate its key to create one.", site=source.name)
+        )
     event_id = f"{RELAY_TEST}{random.token_hex(8)}"
     body = json.dumps(
         {
@@ -299,7 +305,10 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
             answer = reply.json()
     except (requests.RequestException, ValueError) as exc:
         raise Refusal(
-            f"Relay's own endpoint at {base} did not respond. Check that the web process is running."
+            _(
+                "Relay's own endpoint at %(url)s did not respond. Check that the web process is running.",
+                url=base,
+            )
         ) from exc
     return SentTest(event_id, reply.status_code, answer, (time.perf_counter() - began) * 1000)
 
