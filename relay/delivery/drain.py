@@ -58,6 +58,7 @@ from relay.delivery.pool import Call, FinishedCall, Pool
 from relay.destinations import ALL_KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable
+from relay.i18n import N_
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
 from relay.rules import on_status
@@ -188,7 +189,7 @@ class Drain:
             drain.open_secrets()
         except (VaultUnavailable, VaultSecretMissing) as exc:
             # A person may have to correct it, but nobody has to resume the destination afterwards.
-            reason = f"{WAITS_FOR_SECRET}{exc} Relay retries."
+            reason = f"{WAITS_FOR_SECRET}{exc} Relay retries."  # i18n: keep
             drain.give_back(Held("vault_unavailable", reason, VAULT_RETRY_S))
             return None
         except RelayError as exc:
@@ -271,7 +272,7 @@ class Drain:
     def hold_now(self) -> Held | None:
         """Why nothing more may start, if so."""
         if self.hold is None and (time.monotonic() > self.until or self.stopping.is_set()):
-            self.hold = Held("later", "It waits for its turn.")
+            self.hold = Held("later", N_("It waits for its turn."))
         return self.hold
 
     def may_claim(self) -> bool:
@@ -297,7 +298,7 @@ class Drain:
         except AWAY:
             # Nobody knows whether the claim was committed: it is not ours, its leases end.
             self.stored, self.is_released = None, False
-            self.hold = Held("database_away", "The database did not answer.")
+            self.hold = Held("database_away", N_("The database did not answer."))
 
     def refill(self, connection: Connection, now: datetime) -> Batch:
         """Read the destination again and claim deliveries.  With nothing left, it is released.
@@ -307,7 +308,7 @@ class Drain:
         self.is_notified = False  # before the look: what becomes due from now on is notified again
         row = gate.acquire(connection, self.row.id, self.token)
         if row is None:  # another drain took over; this one finishes its calls
-            self.hold = Held("later", "Another drain works for this destination.")
+            self.hold = Held("later", N_("Another drain works for this destination."))
             return self.batch
         self.renewed_at = time.monotonic()
         self.read(row, now)
@@ -510,7 +511,8 @@ class Drain:
             self.pending.quotas |= {quota.name: quota for quota in first.quotas}
             digest = self.capacity.digest if call.group is self.digest_group else None
             if digest and isinstance(first.signal, Accepted):
-                reason = f"{len(call.group)} messages were sent in one digest; newer ones wait."
+                text = N_("%(count)s messages were sent in one digest; newer ones wait.")
+                reason = text % {"count": len(call.group)}
                 self.pending.holds.append(Held("digest", reason, digest.every_s))
         for one, attempt in zip(call.group, results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)

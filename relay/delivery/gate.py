@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, 
 from relay.database import db_later
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
+from relay.i18n import N_
 from relay.models import Destination, Source, Subscription, db_now
 from relay.models.audit_chain import add_audit_entry
 from relay.observability.logging import log
@@ -174,7 +175,8 @@ def hold_of(signal: Signal) -> Held | None:
         return Held("held", signal.sentence, min(signal.wait_s, LONGEST_HOLD_S))
     if isinstance(signal, Failed) and signal.retry_after_s is not None:
         wait_s = min(max(signal.retry_after_s, 1.0), DEFAULT_POLICY.longest_retry_after_s)
-        return Held("held", f"The destination asked to wait {wait_s:.0f} s.", wait_s)
+        text = N_("The destination asked to wait %(seconds)s s.")
+        return Held("held", text % {"seconds": f"{wait_s:.0f}"}, wait_s)
     return None
 
 

@@ -18,6 +18,7 @@ from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, T
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
 from relay.event_types import read_empty_objects
+from relay.i18n import N_
 from relay.mapping import escaped_templates, templates
 from relay.mapping.computed import STANDARD
 from relay.mapping.rules import FilledMapping, fill_with_problems
@@ -65,9 +66,8 @@ def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any
     Raises SecretUnreadable, Undeliverable.
     """
     if destination.kind not in ALL_KINDS:
-        raise Undeliverable(
-            "unknown_kind", f"This Relay does not know the kind {destination.kind}. Update it."
-        )
+        text = N_("This Relay does not know the kind %(kind)s. Update it.")
+        raise Undeliverable("unknown_kind", text % {"kind": destination.kind})
     hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
     account = {"account": destination.account} if destination.account else {}
     return ALL_KINDS[destination.kind], dict(destination.config) | hidden | account

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from relay import database
 from relay.delivery.claim import Claim
 from relay.delivery.message import parse_payload
+from relay.i18n import N_
 from relay.models import Delivery, ObjectRevision
 from relay.rules.changes import CLOCK_S, Change, OlderChange, change_of, newer_sentence
 from relay.rules.lifecycle import Accepted, Held, Life, Signal, State, Superseded
@@ -115,7 +116,7 @@ class ChangeOrder:
         assert claim.change is not None
         until = self.started[claim.change.object].until
         wait_s = max(1.0, (until - now).total_seconds() + 1.0)
-        return Held("newer_change", "It waits for a newer change of the same object.", wait_s)
+        return Held("newer_change", N_("It waits for a newer change of the same object."), wait_s)
 
     def record(self, claim: Claim, signal: Signal, life: Life, has_call: bool = True) -> None:
         """Take over the result of an attempt.  Without a call, the destination has not got the change."""

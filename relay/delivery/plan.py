@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 from relay.delivery.capacity import LIVE, Capacity
 from relay.delivery.claim import Batch, Claim
 from relay.delivery.order import ChangeOrder, Turn
+from relay.i18n import N_
 from relay.rules.lifecycle import Held, Superseded
 
 RENEW_AFTER_S = 5.0  # how often a drain renews its lease on the destination
 POLL_S = 0.3  # how often a drain with a free place checks whether more is due
 SPARE_S = 10.0  # what must be left of a lease after the longest call
-DIGEST_HOLD = Held("digest", "The backlog is sent in one digest; newer messages wait for the next.")
+DIGEST_HOLD = Held(
+    "digest", N_("The backlog is sent in one digest; newer messages wait for the next.")
+)
 Group = Sequence[Claim]  # the deliveries of one call
 
 

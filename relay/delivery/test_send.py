@@ -26,6 +26,7 @@ from relay.destinations.ai import AiKind
 from relay.destinations.base import Kind, Message, MessageResult, Rule, SiteKey
 from relay.errors import Invalid, RelayError
 from relay.event_types import SAMPLES, TEST
+from relay.i18n import _
 from relay.models import Destination, Source, db
 from relay.rules.lifecycle import Accepted, Signal
 from relay.rules.states import SourceState
@@ -48,14 +49,15 @@ class TestSendResult:
     @property
     def sentence(self) -> str:
         if self.ok:
-            return f"It arrived ({self.reply.elapsed_ms:.0f} ms)."
+            return _("It arrived (%(ms)s ms).", ms=round(self.reply.elapsed_ms))
         return str(getattr(self.signal, "sentence", ""))
 
 
 def send_sample(destination: Destination, event_type: str) -> TestSendResult:
     """Send a sample of ``event_type`` marked as a test.  Raises Invalid for an unknown type."""
     if event_type not in SAMPLES:
-        raise Invalid({"event_type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
+        types = ", ".join(sorted(SAMPLES))
+        raise Invalid({"event_type": [_("There are samples for %(types)s.", types=types)]})
     try:
         message = sample_of(destination, KINDS.get(destination.kind, Kind()), event_type)
     except RelayError as exc:
@@ -76,7 +78,7 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
 
 def sample_message(
     event_type: str,
-    site_name: str = "Sample site",
+    site_name: str = "Sample site",  # i18n: keep
     site_url: str = "https://shop.example.com",
     site_key: SiteKey | None = None,
 ) -> Message:

@@ -21,6 +21,7 @@ from relay.delivery import gate
 from relay.delivery.capacity import Capacity
 from relay.destinations.ai import MILLION, SpendingCaps, TokenUsage
 from relay.destinations.base import Kind
+from relay.i18n import N_
 from relay.models import AiAnswer, AiUse, Destination
 from relay.rules.circuit import CircuitState, circuit_columns, circuit_of
 from relay.rules.lifecycle import Signal
@@ -203,12 +204,14 @@ def _over_budget(
     status = destination_status(row, now)
     hold = status.hold(now)
     if status.status in (Status.PAUSED, Status.REMOVED):
-        verb = "is paused" if status.status is Status.PAUSED else "was removed"
-        sentence = f"{row.name} {verb}. {row.paused_reason}".strip()
+        is_paused = status.status is Status.PAUSED
+        said = N_("%(name)s is paused.") if is_paused else N_("%(name)s was removed.")
+        sentence = f"{said % {'name': row.name}} {row.paused_reason}".strip()  # i18n: keep
         return OverBudget(status.status.value, sentence, PAUSED_S)
     if hold is not None and status.status is Status.HELD:
-        return OverBudget("held", f"{row.name} has to wait. {status.reason}".strip(), hold.wait_s)
-    unavailable = f"{row.name} does not answer at the moment."
+        waits = N_("%(name)s has to wait.") % {"name": row.name}
+        return OverBudget("held", f"{waits} {status.reason}".strip(), hold.wait_s)  # i18n: keep
+    unavailable = N_("%(name)s does not answer at the moment.") % {"name": row.name}
     if hold is not None:
         return OverBudget("circuit_open", unavailable, hold.wait_s)
     # One call probes; the others wait for its result.
@@ -220,7 +223,8 @@ def _over_budget(
         return over_cap
     wait_s = capacity.rate(now).wait_s(now)
     if wait_s > request.max_s / 2:
-        return OverBudget("paced", f"The rate limit of {row.name} is reached.", wait_s)
+        sentence = N_("The rate limit of %(name)s is reached.") % {"name": row.name}
+        return OverBudget("paced", sentence, wait_s)
     return None
 
 
@@ -239,12 +243,17 @@ def _over_cap(
             continue
         spent, calls = used(connection, scope, day)
         if caps.calls is not None and calls >= caps.calls:
-            limit = f"{caps.calls} call{'' if caps.calls == 1 else 's'}"
-            sentence = f"The day's cap of {limit} for {owner} was reached."
+            text = (
+                N_("The day's cap of %(count)s call for %(name)s was reached.")
+                if caps.calls == 1
+                else N_("The day's cap of %(count)s calls for %(name)s was reached.")
+            )
+            sentence = text % {"count": caps.calls, "name": owner}
             return OverBudget("cap_calls", sentence, wait_s)
         if caps.money is not None and spent + request.max_cost > caps.money:
-            amount = money(caps.money, request.currency)
-            return OverBudget("cap", f"The day's cap of {amount} for {owner} was reached.", wait_s)
+            text = N_("The day's cap of %(amount)s for %(name)s was reached.")
+            sentence = text % {"amount": money(caps.money, request.currency), "name": owner}
+            return OverBudget("cap", sentence, wait_s)
     return None
 
 

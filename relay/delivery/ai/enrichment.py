@@ -29,6 +29,7 @@ from relay.delivery.quotas import record_quotas
 from relay.destinations.ai import MILLION, AiKind, AiModel, AiQuestion, AiReply, TokenUsage
 from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
+from relay.i18n import N_
 from relay.mapping import ai_answers, prompts
 from relay.mapping.pii import Masker
 from relay.models import AiAnswer, Destination, Source, Subscription
@@ -94,12 +95,11 @@ class Enricher:
         try:
             is_removed = self._is_removed(step, source_id)
         except SQLAlchemyError:
-            why = "Relay's database did not answer."
+            why = N_("Relay's database did not answer.")
             return Enriched({}, enriched.record, Held("database_busy", why, 5.0))
         if is_removed:
-            return Enriched(
-                {}, enriched.record, Held("removed", "Its subscription or site was removed.")
-            )
+            why = N_("Its subscription or site was removed.")
+            return Enriched({}, enriched.record, Held("removed", why))
         return enriched
 
     def _ask(self, step: ActiveAiStep, message: Message) -> Enriched:
@@ -112,14 +112,16 @@ class Enricher:
         except Undeliverable as exc:
             return without(step, Refused(exc.code, str(exc)), record)
         except SQLAlchemyError:
-            why = "Relay's database was too busy to count the call."
+            why = N_("Relay's database was too busy to count the call.")
             return without(step, Held("database_busy", why, 5.0), record)
         except Exception as exc:  # a fault in Relay must not stop a delivery that can go without AI
-            why = f"Relay could not ask ({type(exc).__name__}). That is on Relay's side."
+            text = N_("Relay could not ask (%(error)s). That is on Relay's side.")
+            why = text % {"error": type(exc).__name__}
             return without(step, Refused("internal_error", why), record)
         record["answer"] = fields
         if self.stopping.is_set():
-            return Enriched({}, record, Held("later", "The worker stops. The AI's answer is kept."))
+            why = N_("The worker stops. The AI's answer is kept.")
+            return Enriched({}, record, Held("later", why))
         return Enriched(fields, record)
 
     def _is_removed(self, step: ActiveAiStep, source_id: int | None) -> bool:
@@ -140,8 +142,9 @@ class Enricher:
     ) -> dict[str, Any]:
         model = None if step.trouble else step.kind.model(step.config, step.model)
         if model is None:
-            gone = f"The model {step.model} is not among the models of {step.name} any more."
-            raise NoAiAnswer(Held("no_model", step.trouble or gone, budget.PAUSED_S))
+            gone = N_("The model %(model)s is not among the models of %(name)s any more.")
+            why = step.trouble or gone % {"model": step.model, "name": step.name}
+            raise NoAiAnswer(Held("no_model", why, budget.PAUSED_S))
         masker = Masker(message.payload, step.masking)
         schema = ai_answers.schema_of(step.fields)
         instructions = prompts.instructions_of(step.instructions)
@@ -172,14 +175,15 @@ class Enricher:
             with self.engine.begin() as connection:
                 decision = budget.begin(connection, request)
             if isinstance(decision, CachedAnswer):
-                record |= {"outcome": "kept", "sentence": "With AI: the same was asked before."}
+                why = N_("With AI: the same was asked before.")
+                record |= {"outcome": "kept", "sentence": why}
                 return decision.answer
             if isinstance(decision, OverBudget):
                 raise NoAiAnswer(Held(decision.code, decision.sentence, decision.wait_s))
             if isinstance(decision, Reservation):
                 return self._call(step, model, question, request, decision, began, record)
             if not self._answered(request, left_s):
-                why = "Another event asks the same, and the answer takes too long."
+                why = N_("Another event asks the same, and the answer takes too long.")
                 raise NoAiAnswer(Held("busy", why, 5.0))
 
     def _answered(self, request: AiRequest, left_s: float) -> bool:
@@ -235,7 +239,8 @@ class Enricher:
         if answer is None:
             assert isinstance(signal, Held | Failed | Refused)
             raise NoAiAnswer(signal)
-        record |= {"outcome": "answered", "sentence": f"With AI: {step.model} answered."}
+        said = N_("With AI: %(model)s answered.") % {"model": step.model}
+        record |= {"outcome": "answered", "sentence": said}
         return answer
 
 
@@ -281,10 +286,11 @@ def without(
 ) -> Enriched:
     """There is no answer: the delivery goes on without one, or it waits, as a person chose."""
     record |= {"outcome": "without", "code": signal.code}
+    why = {"why": reason(signal.sentence)}
     if step.fallback == AiFallback.GO_ON:
-        record["sentence"] = f"Without AI: {reason(signal.sentence)}"
+        record["sentence"] = N_("Without AI: %(why)s") % why
         return Enriched({}, record)
-    record |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}
+    record |= {"outcome": "waits", "sentence": N_("Waits for AI: %(why)s") % why}
     if isinstance(signal, Refused) and signal.pause:  # the AI destination is paused: wait for it
         return Enriched({}, record, Held(signal.code, record["sentence"], budget.PAUSED_S))
     return Enriched({}, record, replace(signal, sentence=record["sentence"]))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from relay.delivery.message import kind_and_config
 from relay.destinations.ai import AiKind, SpendingCaps
 from relay.errors import RelayError
+from relay.i18n import N_
 from relay.mapping import ai_answers
 from relay.mapping.ai_answers import AnswerField
 from relay.models import AiStep, Destination, Subscription
@@ -82,7 +83,8 @@ def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
     except RelayError as exc:
         kind, trouble = AiKind(), str(exc)
     if not isinstance(kind, AiKind):
-        kind, trouble = AiKind(), f"{destination.name} cannot be asked. Choose another one."
+        text = N_("%(name)s cannot be asked. Choose another one.")
+        kind, trouble = AiKind(), text % {"name": destination.name}
     return ActiveAiStep(
         subscription_id=row.subscription_id,
         destination_id=destination.id,

@@ -20,6 +20,7 @@ from relay.delivery.claim import Claim
 from relay.delivery.order import mark_delivered
 from relay.delivery.quotas import record_quotas
 from relay.destinations.base import ReportedQuota
+from relay.i18n import N_
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Source, Subscription
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
@@ -128,7 +129,7 @@ def apply_transition(delivery: Delivery, outcome: Transition, now: datetime) -> 
 def sentence_of(signal: Signal) -> str | None:
     """The last error as a person reads it; None after a success."""
     if isinstance(signal, LeaseExpired):
-        return "The worker stopped before the destination had answered."
+        return N_("The worker stopped before the destination had answered.")
     return None if isinstance(signal, Accepted) else getattr(signal, "sentence", None)
 
 
@@ -191,7 +192,7 @@ def stored_notes(attempt: AttemptResult) -> list[dict[str, str]] | None:
 
 def postponed(claim: Claim, destination_id: int, now: datetime) -> DeliveryResult:
     """A claimed delivery goes back unsent.  It is due at once: what holds it is checked again then."""
-    return without_call(claim, Held("later", "It waits for its turn."), destination_id, now)
+    return without_call(claim, Held("later", N_("It waits for its turn.")), destination_id, now)
 
 
 def without_call(

@@ -13,6 +13,7 @@ from relay.delivery.message import apply_mapping, message_of, parse_payload
 from relay.destinations.base import Call, Kind, Message, MessageResult, ReportedQuota, Rule
 from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
+from relay.i18n import N_
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.rules.notes import Note, once
 from relay.transport.client import Transport
@@ -79,8 +80,11 @@ class Sender:
         else:
             reply = Reply(
                 error="timeout",
-                sentence=f"The calls of this delivery took longer than {CALL_S:.0f} s in total. "
-                "Relay retries; calls that succeeded are not repeated.",
+                sentence=N_(
+                    "The calls of this delivery took longer than %(seconds)s s in total. "
+                    "Relay retries; calls that succeeded are not repeated."
+                )
+                % {"seconds": f"{CALL_S:.0f}"},
             )
         self.calls.append(Call(request, reply))
         self.quotas |= {quota.name: quota for quota in self.kind.quotas(self.config, reply)}
@@ -191,7 +195,8 @@ def refused(exc: Exception) -> Refused:
         return Refused("cannot_build", str(exc))
     return Refused(
         "internal_error",
-        f"Relay could not build this call ({type(exc).__name__}). That is on Relay's side.",
+        N_("Relay could not build this call (%(error)s). That is on Relay's side.")
+        % {"error": type(exc).__name__},
     )
 
 
