@@ -133,7 +133,7 @@ def _draft(reasons: dict[str, list[str]]) -> Draft:
             reasons[name] = [_("Enter a number, such as 10 or 2.50.")]
             return otherwise
 
-    service, _, model = forms.text("model").partition(" ")
+    service, _space, model = forms.text("model").partition(" ")
     none: Decimal | None = None
     no_calls: int | None = None
     return Draft(

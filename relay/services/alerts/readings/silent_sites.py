@@ -252,7 +252,7 @@ def _reading(
             N_("About %(count)s were to be expected since then, at these times of the week."),
         )
         if silence.usual_gap is None
-        else _("Usually one arrives every %(time)s.", time=_duration(silence.usual_gap))
+        else _usual_gap(silence.usual_gap)
     )
     return Reading(
         RULE,
@@ -286,10 +286,10 @@ def _time(last: LastEvent, now: datetime) -> str:
     return f"{at:%H:%M} {day} ({last.zone.key})" if last.zone else f"{at:%H:%M} UTC {day}"
 
 
-def _duration(gap: timedelta) -> str:
+def _usual_gap(gap: timedelta) -> str:
     hours = round(gap / HOUR)
     if hours < 2:
-        return N_("hour")
+        return N_("Usually one arrives every hour.")
     if hours < 48:
-        return N_("%(count)s hours") % {"count": hours}
-    return N_("%(count)s days") % {"count": round(hours / 24)}
+        return N_("Usually one arrives every %(count)s hours.") % {"count": hours}
+    return N_("Usually one arrives every %(count)s days.") % {"count": round(hours / 24)}
