@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 
 from relay.errors import Undeliverable
+from relay.i18n import _
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -74,7 +75,7 @@ def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError as exc:
-        raise blocked(f"{text} is not an address that Relay can call.") from exc
+        raise blocked(_("%(text)s is not an address that Relay can call.", text=text)) from exc
     if is_allowed(address, allowed):
         return
     plain = unwrap(address)
@@ -83,12 +84,19 @@ def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
         return
     if plain is not address or is_in(address, BLOCKED) or not address.is_global:
         raise blocked(
-            f"{plain} is a blocked address in a private or reserved network, so Relay does not call "
-            "it. Use a public address, or ask the operator to add the network to "
-            "RELAY_ALLOWED_PRIVATE_NETWORKS."
+            _(
+                "%(plain)s is a blocked address in a private or reserved network, so Relay "
+                "does not call it. Use a public address, or ask the operator to add the "
+                "network to RELAY_ALLOWED_PRIVATE_NETWORKS.",
+                plain=plain,
+            )
             if plain is address
-            else f"{address} is an IPv4 address in the form of an IPv6 address, so Relay does not "
-            f"call it. Use {plain}, or a name with that address."
+            else _(
+                "%(address)s is an IPv4 address in the form of an IPv6 address, so Relay "
+                "does not call it. Use %(plain)s, or a name with that address.",
+                address=address,
+                plain=plain,
+            )
         )
 
 
@@ -100,30 +108,37 @@ def check_url(url: str, allowed: Iterable[Network] = ()) -> SplitResult:
     """
     allowed = tuple(allowed)
     if len(url) > 2000:
-        raise blocked("The URL is longer than 2,000 characters. Copy it again.")
+        raise blocked(_("The URL is longer than 2,000 characters. Copy it again."))
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        raise blocked("The URL contains spaces, backslashes or control characters. Copy it again.")
+        raise blocked(
+            _("The URL contains spaces, backslashes or control characters. Copy it again.")
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise blocked("This is not a URL such as https://example.com/hook.") from exc
+        raise blocked(_("This is not a URL such as https://example.com/hook.")) from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise blocked("The URL must start with https://.")
+        raise blocked(_("The URL must start with https://."))
     if "@" in parts.netloc:
-        raise blocked("The URL must not contain a user or password. Use the login fields.")
+        raise blocked(_("The URL must not contain a user or password. Use the login fields."))
     if "#" in url:
-        raise blocked("The URL must not contain a # part.")
+        raise blocked(_("The URL must not contain a # part."))
     check_port(port)
     check_host(parts.hostname, allowed)
     if parts.scheme == "http" and not allowed:
-        raise blocked("The URL must start with https://, so that the data is encrypted.")
+        raise blocked(_("The URL must start with https://, so that the data is encrypted."))
     return parts
 
 
 def check_port(port: int | None) -> None:
     if port is not None and port not in (80, 443) and (port < 1024 or port in SERVICE_PORTS):
-        raise blocked(f"Port {port} is used by other kinds of services. Use port 443 for HTTPS.")
+        raise blocked(
+            _(
+                "Port %(port)s is used by other kinds of services. Use port 443 for HTTPS.",
+                port=port,
+            )
+        )
 
 
 def check_host(host: str, allowed: tuple[Network, ...]) -> None:
@@ -144,10 +159,10 @@ def ascii_host(host: str) -> str:
     try:
         name = host if host.isascii() else idna.encode(host).decode()
     except idna.IDNAError as exc:
-        raise blocked(f"{host} is not a valid host name.") from exc
+        raise blocked(_("%(host)s is not a valid host name.", host=host)) from exc
     labels = name.removesuffix(".").split(".")
     if ":" not in name and (len(name) > 253 or not all(map(LABEL.fullmatch, labels))):
-        raise blocked(f"{host} is not a valid host name.")
+        raise blocked(_("%(host)s is not a valid host name.", host=host))
     return name
 
 

@@ -18,6 +18,7 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, quote
 
 from relay.errors import Undeliverable
+from relay.i18n import _
 from relay.transport import addresses
 from relay.transport.addresses import Origin
 from relay.transport.connection import BODY_CAP, Connection, Deadline, HttpResponse, NothingSent
@@ -169,11 +170,16 @@ def host_header(origin: Origin) -> str:
 def encode(request: OutboundRequest, parts: SplitResult, origin: Origin) -> bytes:
     """The request as bytes.  Raises Undeliverable if its method or a header is not valid."""
     if not METHOD.fullmatch(request.method):
-        raise Undeliverable("bad_method", f"{request.method[:40]!r} is not an HTTP method.")
+        raise Undeliverable(
+            "bad_method", _("%(method)s is not an HTTP method.", method=repr(request.method[:40]))
+        )
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._[]")
     if parts.query:
         target += "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~-._[]")
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host_header(origin)}"]
+    lines = [
+        f"{request.method} {target} HTTP/1.1",
+        f"Host: {host_header(origin)}",
+    ]
     lines += [f"{name}: {value}" for name, value in check_headers(request.headers).values()]
     if request.body or request.method not in ("GET", "HEAD"):
         lines.append(f"Content-Length: {len(request.body)}")
@@ -190,13 +196,19 @@ def check_headers(headers: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, 
         if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
             raise Undeliverable(
                 "bad_header",
-                f"{name[:80]!r} is not a header that you can set. Change it in the settings.",
+                _(
+                    "%(name)s is not a header that you can set. Change it in the settings.",
+                    name=repr(name[:80]),
+                ),
             )
         if not HEADER_VALUE.fullmatch(value):
             raise Undeliverable(
                 "bad_header",
-                f"The header {name} contains a line break or a character that HTTP headers do not "
-                "allow. Change it in the settings.",
+                _(
+                    "The header %(name)s contains a line break or a character that HTTP headers "
+                    "do not allow. Change it in the settings.",
+                    name=name,
+                ),
             )
         sent[name.lower()] = (name, value.strip())
     return sent | {"accept-encoding": ("Accept-Encoding", "identity")}

@@ -18,6 +18,7 @@ from typing import Any
 import certifi
 
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.transport import addresses
 from relay.transport.addresses import Origin
 from relay.transport.errors import CallFailed, connection_error, dns_error
@@ -26,7 +27,7 @@ from relay.transport.proxy import Proxy
 CONNECT_S = 5.0
 MAX_ADDRESSES = 4
 MAX_CONTEXTS = 50  # kept TLS settings, one for each set of own authorities
-BAD_CA = (
+BAD_CA = N_(
     "The certificate authority in the destination's settings cannot be read. Paste its certificate again, "
     "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
 )
@@ -154,7 +155,7 @@ class Dialer:
         plain = ipaddress.ip_address(address.split("%", 1)[0])
         if not secure and not addresses.is_allowed(plain, self.allowed):
             raise addresses.blocked(
-                "The URL must start with https://, so that the data is encrypted."
+                _("The URL must start with https://, so that the data is encrypted.")
             )
 
     def resolve(self, origin: Origin, until: float, resolver: Resolver | None = None) -> list[Any]:

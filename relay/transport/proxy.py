@@ -15,15 +15,18 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
+from relay.i18n import N_, _
 from relay.transport.errors import CallFailed
 
 MAX_HEAD = 16 * 1024
 STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([0-9]{3})(?: [^\r\n]*)?\r\n")
-OPERATOR = "The operator of this Relay must check RELAY_OUTBOUND_PROXY; Relay retries."
+OPERATOR = N_("The operator of this Relay must check RELAY_OUTBOUND_PROXY; Relay retries.")
 REFUSED = {
-    403: "does not allow connections to this address",
-    405: "does not open tunnels (CONNECT)",
-    407: "does not accept its user and password",
+    403: N_(
+        "The outbound proxy %(proxy)s does not allow connections to this address (%(status)s)."
+    ),
+    405: N_("The outbound proxy %(proxy)s does not open tunnels (CONNECT) (%(status)s)."),
+    407: N_("The outbound proxy %(proxy)s does not accept its user and password (%(status)s)."),
 }
 
 
@@ -49,11 +52,16 @@ class Proxy:
             login = "Basic " + base64.b64encode(pair.encode()).decode()
         return cls(parts.hostname, parts.port, login)
 
+    def _sentence(self, text: str, **said: object) -> str:
+        happened = _(text, proxy=f"{self.host}:{self.port}", **said)
+        return f"{happened} {_(OPERATOR)}"
+
     def unreachable(self) -> CallFailed:
         return CallFailed(
             "proxy_unreachable",
-            f"The outbound proxy {self.host}:{self.port} cannot be reached, so nothing was sent. "
-            f"{OPERATOR}",
+            self._sentence(
+                N_("The outbound proxy %(proxy)s cannot be reached, so nothing was sent.")
+            ),
         )
 
     def open_tunnel(self, sock: socket.socket, address: str, port: int, until: float) -> None:
@@ -69,19 +77,24 @@ class Proxy:
         except (OSError, ValueError) as exc:
             raise CallFailed(
                 self.NO_CONNECTION,
-                f"The outbound proxy {self.host}:{self.port} gave no valid answer. {OPERATOR}",
+                self._sentence(N_("The outbound proxy %(proxy)s gave no valid answer.")),
             ) from exc
         if 200 <= status < 300:
             return
         if status in REFUSED:
             raise CallFailed(
                 "proxy_refused",
-                f"The outbound proxy {self.host}:{self.port} {REFUSED[status]} ({status}). {OPERATOR}",
+                self._sentence(REFUSED[status], status=status),
             )
         raise CallFailed(
             self.NO_CONNECTION,
-            f"The outbound proxy {self.host}:{self.port} could not connect to the destination "
-            f"({status}). The destination is down, or the proxy blocks it; Relay retries.",
+            _(
+                "The outbound proxy %(proxy)s could not connect to the destination "
+                "(%(status)s). The destination is down, or the proxy blocks it; Relay "
+                "retries.",
+                proxy=f"{self.host}:{self.port}",
+                status=status,
+            ),
         )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.transport import addresses
 from relay.transport.client import Transport, ms_since
 from relay.transport.connection import BoundedSocket, Deadline
@@ -33,6 +34,16 @@ PLAIN_TEXT = re.compile(
     r"WRONG_VERSION_NUMBER|PACKET_LENGTH|RECORD_LAYER|UNKNOWN_PROTOCOL|HTTP_REQUEST"
 )
 PORTS = frozenset({25, 465, 587})
+
+
+NO_TLS = N_(
+    "Port %(port)s of %(host)s does not start with TLS. Choose STARTTLS under Encryption in the settings, or "
+    "another port, then resume."
+)
+WANTS_TLS = N_(
+    "Port %(port)s of %(host)s expects TLS from the start. Choose that encryption under Encryption in the "
+    "settings, or another port, then resume."
+)
 
 
 class NoLoginMethod(Exception):
@@ -87,7 +98,7 @@ class GuardedSMTP(smtplib.SMTP):
         except CallFailed as exc:
             cause = exc.__cause__
             if isinstance(cause, ssl.SSLError) and PLAIN_TEXT.search(str(cause)):
-                raise self._wrong_encryption("does not start with TLS. Choose STARTTLS") from exc
+                raise self._wrong_encryption(NO_TLS) from exc
             raise
 
     def _await_greeting(self, sock: socket.socket, timeout_s: float) -> None:
@@ -105,7 +116,7 @@ class GuardedSMTP(smtplib.SMTP):
             sock.close()
             raise
         sock.close()
-        raise self._wrong_encryption("expects TLS from the start. Choose that encryption")
+        raise self._wrong_encryption(WANTS_TLS)
 
     def _speaks_tls(self) -> bool:
         origin = addresses.Origin(True, self.origin.host, self.origin.port)
@@ -117,10 +128,8 @@ class GuardedSMTP(smtplib.SMTP):
         return True
 
     def _wrong_encryption(self, what: str) -> Undeliverable:
-        where = f"Port {self.origin.port} of {self.origin.name}"
         return Undeliverable(
-            WRONG_ENCRYPTION,
-            f"{where} {what} under Encryption in the settings, or another port, then resume.",
+            WRONG_ENCRYPTION, _(what, port=self.origin.port, host=self.origin.name)
         )
 
     def login_with(self, user: str, password: str) -> None:
@@ -190,13 +199,18 @@ def check(request: MailRequest, allowed: tuple[addresses.Network, ...]) -> None:
         request.port < 1024 or request.port in addresses.SERVICE_PORTS
     ):
         raise addresses.blocked(
-            f"Port {request.port} is used by other kinds of services. Use port 587 or 465 for mail."
+            _(
+                "Port %(port)s is used by other kinds of services. Use port 587 or 465 for mail.",
+                port=request.port,
+            )
         )
     addresses.check_host(request.host, allowed)
     if request.security == PLAIN and not allowed:
         raise addresses.blocked(
-            "Relay sends mail without encryption only to networks that the operator allows. "
-            "Choose an encryption in the settings."
+            _(
+                "Relay sends mail without encryption only to networks that the operator allows. "
+                "Choose an encryption in the settings."
+            )
         )
 
 
@@ -218,8 +232,11 @@ def exchange(request: MailRequest, dialer: Dialer, deadline: Deadline) -> tuple[
     if rejected:  # the other recipients got the mail: a retry would send them a duplicate
         raise Undeliverable(
             "some_refused",
-            f"The mail server accepted the mail, but not for {', '.join(sorted(rejected))}. Check "
-            "these addresses. A replay would send the mail to the other recipients again.",
+            _(
+                "The mail server accepted the mail, but not for %(addresses)s. Check these "
+                "addresses. A replay would send the mail to the other recipients again.",
+                addresses=", ".join(sorted(rejected)),
+            ),
         )
     return 250, b"OK"
 
@@ -247,7 +264,9 @@ def explain_smtp(exc: Exception, deadline: Deadline) -> CallFailed:
     if isinstance(exc, ValueError | smtplib.SMTPException):
         return CallFailed(
             "bad_answer",
-            "The mail server's reply is not valid SMTP. The problem is on the mail server's side; Relay "
-            "retries.",
+            _(
+                "The mail server's reply is not valid SMTP. The problem is on the mail server's side; Relay "
+                "retries."
+            ),
         )
     return explain(exc, timeout_s)
