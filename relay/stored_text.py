@@ -12,6 +12,7 @@ words of a service, stays as it is.  Standard library only.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -22,8 +23,9 @@ END = re.compile(r"(?<=[.!?:;”])\s+")
 # The values that are texts of Relay themselves.  Others are names, words of a service or numbers.
 TEXTS = frozenset({"advice", "label", "thing", "time", "what", "why"})
 FIGURE = re.compile(r"\d{1,3}(?:,\d{3})*(?:\.\d+)?")
-FEWEST_LETTERS = 8  # of a text around its values: shorter ones would fit anything
-FEWEST_IN_VALUE = 3  # the same within a value, such as "5 hours"
+FEWEST_LETTERS = 6  # of a text around its values: shorter ones would fit anything
+FEWEST_OF_ENTRY = 2  # in a short text that Relay wrote, such as "To Slack."
+QUOTED, QUOTES = re.compile("“([^“”]*)”"), i18n.N_("“%(value)s”")
 MOST_PIECES, LONGEST, DEEPEST = 16, 4000, 3
 
 
@@ -61,34 +63,48 @@ class Pattern:
 
 def translated(text: object) -> str:
     """``text`` in the language of the reader; what has no translation stays English."""
+    return _shown(text, FEWEST_LETTERS)
+
+
+def translated_entry(text: object) -> str:
+    """The same for a short text that is surely Relay's, such as "To Slack."."""
+    return _shown(text, FEWEST_OF_ENTRY)
+
+
+def _shown(text: object, fewest: int) -> str:
     shown, code = str(text or ""), i18n.language()
     if code == i18n.SOURCE or not shown or len(shown) > LONGEST:
         return shown
-    return _translated(code, shown, 0)
+    return _translated(code, shown, fewest, 0)[1]
 
 
 @lru_cache(maxsize=2048)
-def _translated(code: str, text: str, depth: int) -> str:
-    """The division into known texts that leaves the fewest characters as they are."""
+def _translated(code: str, text: str, fewest: int, depth: int) -> tuple[int, str]:
+    """How many characters are known, and the translation: of all divisions of the text into sentences,
+    the one that leaves the fewest characters as they are.
+    """
     if known := _whole(code, text):
-        return known
-    starts = [0, *(found.end() for found in END.finditer(text))]
-    ends = [*(found.start() for found in END.finditer(text)), len(text)]
+        return len(text), known
+    breaks = list(END.finditer(text))
+    starts, ends = (
+        [0, *(one.end() for one in breaks)],
+        [*(one.start() for one in breaks), len(text)],
+    )
     if len(starts) > MOST_PIECES:
-        return text
-    best: list[tuple[int, str]] = [(0, "")]  # weight and translation of the text before each piece
+        return 0, text
+    best: list[tuple[int, str]] = [(0, "")]  # of the text before each sentence
     for last, end in enumerate(ends):
         choices = []
         for first in range(last, -1, -1):  # the shortest part first: it wins if two are as good
             weight, before = best[first]
             part = text[starts[first] : end]
             gap = text[ends[first - 1] : starts[first]] if first else ""
-            if found := _known(code, part, depth):
+            if found := _known(code, part, fewest, depth):
                 choices.append((weight + found[0], before + gap + found[1]))
             elif first == last:
-                choices.append((weight, before + gap + part))
+                choices.append((weight, before + gap + _with_quotes(code, part)))
         best.append(max(choices, key=lambda one: one[0]))
-    return best[-1][1]
+    return best[-1]
 
 
 def _whole(code: str, text: str) -> str:
@@ -98,27 +114,43 @@ def _whole(code: str, text: str) -> str:
     return "" if found == text else found
 
 
-def _known(code: str, part: str, depth: int) -> tuple[int, str] | None:
-    """How many characters of this text of one or more sentences are known, and its translation."""
+def _with_quotes(code: str, text: str) -> str:
+    quotes = i18n.translations(code).gettext(QUOTES)
+    return QUOTED.sub(lambda found: quotes % {"value": found[1]}, text)
+
+
+def _known(code: str, part: str, fewest: int, depth: int) -> tuple[int, str] | None:
+    """How many characters of this part are known, and its translation."""
     if whole := _whole(code, part):
         return len(part), whole
     best: tuple[int, str] | None = None
-    fewest = FEWEST_IN_VALUE if depth else FEWEST_LETTERS
     for pattern in _patterns(code):
-        if pattern.letters < fewest:
-            continue
         if best and pattern.weight <= best[0]:
             break  # the heaviest come first
-        if (found := pattern.values_in(part)) is not None:
-            values = {name: _value(code, name, it, depth) for name, it in found.items()}
-            best = pattern.weight, pattern.translation % values
+        found = pattern.values_in(part)
+        if found is None or not _is_sure(pattern, found, fewest, depth):
+            continue
+        values = {name: _value(code, name, it, fewest, depth) for name, it in found.items()}
+        weight = pattern.weight + sum(one for one, _ in values.values())
+        said = pattern.translation % {name: text for name, (_, text) in values.items()}
+        if best is None or weight > best[0]:
+            best = weight, said
     return best
 
 
-def _value(code: str, name: str, value: str, depth: int) -> str:
+def _is_sure(pattern: Pattern, values: Mapping[str, str], fewest: int, depth: int) -> bool:
+    """A text with few letters of its own, such as "5 hours", is one only within another, of numbers."""
+    if pattern.letters >= fewest:
+        return True
+    return depth > 0 and all(FIGURE.fullmatch(value) for value in values.values())
+
+
+def _value(code: str, name: str, value: str, fewest: int, depth: int) -> tuple[int, str]:
     if FIGURE.fullmatch(value):
-        return _figure(code, value)
-    return _translated(code, value, depth + 1) if name in TEXTS and depth < DEEPEST else value
+        return 0, _figure(code, value)
+    if name in TEXTS and depth < DEEPEST:
+        return _translated(code, value, fewest, depth + 1)
+    return 0, value
 
 
 def figure(number: str) -> str:
@@ -144,7 +176,7 @@ def _patterns(code: str) -> tuple[Pattern, ...]:
         for text, translation in catalog.items()
         if isinstance(text, str) and VALUE.search(text) and "\x04" not in text
     )
-    kept = [one for one in found if one.letters >= FEWEST_IN_VALUE]
+    kept = [one for one in found if one.letters >= FEWEST_OF_ENTRY]
     return tuple(sorted(kept, key=lambda one: -one.weight))
 
 

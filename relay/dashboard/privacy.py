@@ -17,7 +17,7 @@ from relay.mapping.masking import EventMask, mask_loosely
 from relay.mapping.personal import mask_patterns
 from relay.models import Event
 from relay.services.people import reveals
-from relay.stored_text import translated
+from relay.stored_text import translated, translated_entry
 
 
 def is_masked(event: Event | None = None) -> bool:
@@ -89,6 +89,14 @@ def shown_ai(result: Mapping[str, Any], event: Event) -> Mapping[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    for name in (shown, shown_note, shown_left_out, shown_call, shown_ai, translated):
+    for name in (
+        shown,
+        shown_note,
+        shown_left_out,
+        shown_call,
+        shown_ai,
+        translated,
+        translated_entry,
+    ):
         app.add_template_filter(name)
     app.context_processor(lambda: {"is_masked": is_masked, "may_reveal": may_reveal})

@@ -13,7 +13,7 @@ from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.base import AccessResult
 from relay.errors import Refusal, RelayError, Undeliverable
-from relay.i18n import SOURCE, _, in_language
+from relay.i18n import N_, SOURCE, _, in_language
 from relay.models import Destination, db
 from relay.rules.lifecycle import Accepted, Refused
 from relay.rules.states import AccessState
@@ -21,6 +21,25 @@ from relay.services.audit import By, record
 
 # The sentences about replies are written for deliveries, which a pause holds.
 IN_OTHER_WORDS = ((", then resume.", "."), (" and resume.", "."), (" Relay retries.", ""))
+# What they become, for translation.
+SENTENCES = (
+    N_("Create a new access token in HubSpot, enter it in the settings."),
+    N_(
+        "The access token does not have the required scopes. Add them to the private app in HubSpot."
+    ),
+    N_("HubSpot has blocked this app. Contact HubSpot's support."),
+    N_("HubSpot has an internal error."),
+    N_("HubSpot is temporarily unavailable."),
+    N_("Reinstall the app in Slack, enter its bot token in the settings."),
+    N_("A Slack admin has blocked messages from apps. Ask the admin."),
+    N_("Slack has an internal error."),
+    N_("Enter a key with access in the destination's settings."),
+    N_("The mail server does not accept the user and password. Enter them again."),
+    N_("The mail server requires a login. Enter the user and password."),
+    N_("The mail server requires another login method. Ask its operator."),
+    N_("The mail server requires encryption. Choose it in the settings."),
+    N_("The mail server is temporarily unavailable."),
+)
 
 
 def can_check(destination: Destination) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.destinations.base import ReportedQuota
+from relay.i18n import N_
 from relay.transport.request import Reply
 
 INTERVAL_S = 10.0
@@ -69,10 +70,10 @@ def quotas_of(reply: Reply, account: Mapping[str, Any]) -> tuple[ReportedQuota, 
     limit, left = number(reply, "Daily"), number(reply, "Daily-Remaining")
     if limit is not None and left is not None:
         midnight = next_midnight(now, zone_of(account))
-        found.append(ReportedQuota("day", "calls a day", limit, left, midnight))
+        found.append(ReportedQuota("day", N_("calls a day"), limit, left, midnight))
     limit, left = number(reply, "Max"), number(reply, "Remaining")
     if limit is not None and left is not None:
         window = interval_s(reply)
-        label = f"calls in {window:.0f} s"
+        label = N_("calls in %(seconds)s s") % {"seconds": f"{window:.0f}"}
         found.append(ReportedQuota("interval", label, limit, left, now + timedelta(seconds=window)))
     return tuple(found)

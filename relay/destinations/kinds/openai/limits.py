@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from relay.destinations.base import ReportedQuota
 from relay.destinations.kinds.openai.replies import duration_s
+from relay.i18n import N_
 from relay.transport.request import Reply
 
-LABELS = {"requests": "calls", "tokens": "tokens"}
+LABELS = {"requests": N_("calls"), "tokens": N_("tokens")}
 
 
 def quotas_of(reply: Reply) -> tuple[ReportedQuota, ...]:
