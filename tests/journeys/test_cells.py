@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from relay.launcher.processes import ROOT
 from tests.support.databases import Databases
 from tests.support.events import comment
 from tests.support.network import free_port, wait_for
+from tests.support.nginx import nginx
 from tests.support.stack import MadeSource, Stack
 
 
@@ -36,35 +34,18 @@ def cells(databases: Databases, tmp_path: Path) -> Iterator[list[Stack]]:
 @pytest.fixture
 def proxy(cells: list[Stack], tmp_path: Path) -> Iterator[str]:
     """nginx with the shipped configuration, for our ports.  -> its URL"""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    assert program, "No nginx for the tests. Install Debian's package nginx-light."
     port = free_port()
-    shipped = (ROOT / "deploy" / "nginx" / "cells.conf").read_text()
-    for old, new in (
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("127.0.0.1:8000", f"127.0.0.1:{cells[0].port}"),
-        ("127.0.0.1:8100", f"127.0.0.1:{cells[1].port}"),
-        ("relay-sources-of-cell-b.conf", str(tmp_path / "sources-of-b.conf")),
-    ):
-        assert old in shipped
-        shipped = shipped.replace(old, new)
-    (tmp_path / "sources-of-b.conf").write_text("second cell_b;\n")
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path}/nginx-{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off;\npid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/nginx.log;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{temporary}{shipped}}}\n"
-    )
-    process = subprocess.Popen([program, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
     url = f"http://127.0.0.1:{port}"
-    try:
+    (tmp_path / "sources-of-b.conf").write_text("second cell_b;\n")
+    changes = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "127.0.0.1:8000": f"127.0.0.1:{cells[0].port}",
+        "127.0.0.1:8100": f"127.0.0.1:{cells[1].port}",
+        "relay-sources-of-cell-b.conf": str(tmp_path / "sources-of-b.conf"),
+    }
+    with nginx(tmp_path, "cells.conf", changes):
         wait_for(lambda: answers(cells[0], url), 15, "nginx")
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def answers(stack: Stack, url: str) -> bool:
