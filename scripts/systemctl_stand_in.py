@@ -99,26 +99,35 @@ def passed_sockets(name: str) -> list[socket.socket]:
     return made
 
 
+def identity(unit: Unit) -> list[str]:
+    """The words before a command that make it the user's, with the capabilities that the unit gives."""
+    account = pwd.getpwnam(last(unit, "User", "root"))
+    words = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"]
+    if given := last(unit, "AmbientCapabilities").lower().replace("cap_", "+").split():
+        words += [f"--inh-caps={','.join(given)}", f"--ambient-caps={','.join(given)}"]
+    return [*words, "--"]
+
+
 def launch(name: str, key: str, sockets: list[socket.socket], **env: str) -> int:
-    """Run the commands of a directive in order; the last one of ExecStart is not waited for.  -> its process"""
-    unit, account = read(name), pwd.getpwnam(last(read(name), "User", "root"))
+    """Run the commands of a directive in order.  -> the process of the last; a service's is not waited for"""
+    unit = read(name)
     numbers = [one.fileno() for one in sockets]
     if limit := int(last(unit, "LimitNOFILE", "0").split(":")[0]):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     pid = 0
     for line in unit.get(key, []):
         words = line.lstrip("-:!+")
+        words = shlex.join([*identity(unit), *shlex.split(words)])
         if numbers:  # only the process itself knows its number, which it starts with
             moves = " ".join(f"{FIRST_PASSED + n}<&{number}" for n, number in enumerate(numbers))
             words = f"exec {moves}; LISTEN_FDS={len(numbers)} LISTEN_PID=$$ exec {words}"
         with log_of(name).open("ab") as log:
             process = subprocess.Popen(
-                ["/bin/bash", "-c", words] if numbers else shlex.split(words),
+                ["/bin/bash", "-c", words if numbers else f"exec {words}"],
                 env={**environment(unit), **env},
                 cwd=last(unit, "WorkingDirectory", "/").lstrip("-"),
-                user=account.pw_uid,
-                group=account.pw_gid,
-                extra_groups=os.getgrouplist(account.pw_name, account.pw_gid),
                 umask=int(last(unit, "UMask", "0022"), 8),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -159,12 +168,16 @@ def start(name: str) -> None:
         path.unlink(missing_ok=True)
         ready.bind(str(path))
         path.chmod(0o777)
-        ready.settimeout(START_S)
+        ready.settimeout(1)
         env["NOTIFY_SOCKET"] = str(path)
     pid = launch(name, "ExecStart", sockets, **env)
     (STATE / name).write_text(str(pid))
-    while env and b"READY=1" not in ready.recv(4096).split(b"\n"):
-        pass  # a status line
+    until, said = time.monotonic() + START_S, b""
+    while env and b"READY=1" not in said.split(b"\n"):
+        if not pid_of(name) or time.monotonic() > until:
+            sys.exit(f"Job for {name} failed, see {log_of(name)}.")
+        with contextlib.suppress(TimeoutError):
+            said = ready.recv(4096)
     launch(name, "ExecStartPost", [])
 
 

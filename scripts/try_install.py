@@ -103,7 +103,15 @@ def prepare(folder: Path, release: str) -> None:
     )
     shutil.copy(ROOT / "scripts/systemctl_stand_in.py", folder / "usr/local/bin/systemctl")
     (folder / "usr/local/bin/systemctl").chmod(0o755)
-    clone = ["git", "clone", "--quiet", "--bare", "--no-local", ROOT, folder / "srv/relay.git"]
+    clone = [
+        "git",
+        "clone",
+        "--quiet",
+        "--bare",
+        "--no-local",
+        str(ROOT),
+        str(folder / "srv/relay.git"),
+    ]
     subprocess.run(clone, check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
     (folder / "etc/hosts").write_text(f"127.0.0.1 localhost {NAME}\n", encoding="utf-8")
