@@ -2,25 +2,31 @@
 
 import sys
 
-from relay import create_app
+from relay import __version__, create_app
 from relay.cli import (
+    help_text,
     init_app,
     is_flask,
+    is_main_help,
     needs_no_pages,
     needs_no_settings,
     refuse_start,
     setup_app,
 )
 from relay.errors import SettingsError
-from relay.owner import read_settings
 from relay.private_files import restrict_new_files
 
 restrict_new_files()
 program, words = sys.argv[0], sys.argv[1:]
+if is_main_help(program, words):  # Flask's own text is about Flask
+    sys.stdout.write(f"{help_text()}\n")
+    sys.exit(0 if words else 2)
 try:
     if needs_no_settings(words):
-        app = setup_app(create_app)
+        app = setup_app(create_app, __version__)
     else:
+        from relay.owner import read_settings
+
         config = read_settings() if is_flask(program) else None
         if needs_no_pages(program, words):  # the pages cost half of the start
             app = create_app(config, pages=False)

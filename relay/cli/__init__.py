@@ -10,15 +10,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from cryptography.fernet import Fernet
 from flask import Flask
 from flask.cli import AppGroup
 
-from config import Config
 from relay.errors import SettingsError
+
+if TYPE_CHECKING:
+    from config import Config
 
 FACTORY = "relay_factory"  # makes the whole application from settings, for ``flask init``
 # The module and the name of each command in it, and its help in the list of commands.
@@ -76,7 +77,32 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "Set up Relay: write an environment file, create the tables and the link for the first admin.",
     ),
     "db": ("flask_migrate.cli", "db", "Perform database migrations."),
+    "version": ("version", "version", "Print the version of Relay."),
 }
+# The sections of the list of commands, in the order in which ``flask --help`` has them.
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "Set up and operate": (
+        "init", "db", "doctor", "alerts", "backup", "restore", "prune", "settings",
+        "rotate-encryption-keys", "openapi", "version",
+    ),
+    "Sites and events": ("sources", "keys", "events", "ledger"),
+    "Destinations and deliveries": (
+        "destinations", "kinds", "subscriptions", "deliveries", "dead-letters", "replays",
+    ),
+    "Users and personal data": ("users", "tokens", "audit", "people", "erase-person"),
+}  # fmt: skip
+HELP = """Operate Relay: receive events from WordPress sites and deliver them.
+
+The commands read the settings from the environment; flask init writes a file with them. Each command has --help with examples,
+and --json.
+"""
+EPILOG = """\b
+Examples:
+  flask init
+  flask sources create "Tea shop" --url https://shop.example.com
+  flask doctor
+  flask dead-letters replay --destination HubSpot --dry-run
+"""
 # Further modules, which add their commands to a noun.
 ADDED = {"sources": ("people",), "users": ("second_factor",)}
 WITH_PAGES = frozenset({"openapi", "db"})  # the commands that need the whole application
@@ -106,6 +132,31 @@ class LazyCommand(click.Command):
         return self.loaded().make_context(info_name, args, parent, **extra)
 
 
+class MainGroup(click.Group):
+    """``flask`` in Relay's words, for its list of commands only.  Flask itself runs the commands."""
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name][2]) for name in names])
+
+
+def help_text() -> str:
+    """What ``flask --help`` prints."""
+    group = MainGroup("flask", help=HELP, epilog=EPILOG)
+    with click.Context(group, info_name="flask") as ctx:
+        return group.get_help(ctx)
+
+
+def is_main_help(program: str, words: Sequence[str]) -> bool:
+    """Whether these words ask for the list of commands."""
+    return is_flask(program) and not is_completion() and list(words) in ([], ["--help"])
+
+
+def is_completion() -> bool:
+    return "_FLASK_COMPLETE" in os.environ
+
+
 def all_commands() -> AppGroup:
     """The commands of every noun, and the commands for the whole system, in one group: all imported."""
     found = AppGroup("flask")
@@ -122,8 +173,7 @@ def init_app(app: Flask) -> None:
 
 def needs_no_settings(words: Sequence[str]) -> bool:
     """Whether these words of ``flask`` write the settings, or only ask for help or for a completion."""
-    is_completion = "_FLASK_COMPLETE" in os.environ
-    return list(words[:1]) == ["init"] or "--help" in words or is_completion
+    return list(words[:1]) in (["init"], ["version"]) or "--help" in words or is_completion()
 
 
 def is_flask(program: str) -> bool:
@@ -137,13 +187,14 @@ def needs_no_pages(program: str, words: Sequence[str]) -> bool:
     return is_flask(program) and is_own
 
 
-def setup_app(factory: Callable[[Config], Flask]) -> Flask:
+def setup_app(factory: Callable[[Config], Flask], version: str) -> Flask:
     """An application that has only the commands, for ``needs_no_settings``.
 
     ``factory`` makes the whole application from settings.
     """
     app = Flask("relay")
     app.extensions[FACTORY] = factory
+    app.extensions["relay_version"] = version
     init_app(app)
     return app
 
@@ -154,6 +205,8 @@ def refuse_start(exc: SettingsError, words: Sequence[str]) -> SystemExit:
     ``rotate-encryption-keys --new-key`` works without any settings, because it makes one of them.
     """
     if list(words[:1]) == ["rotate-encryption-keys"] and "--new-key" in words:
+        from cryptography.fernet import Fernet
+
         sys.stdout.write(f"{Fernet.generate_key().decode()}\n")
         return SystemExit(0)
     return SystemExit(f"Relay does not start: {exc}")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli import COMMANDS, all_commands
+from relay import __version__
+from relay.cli import COMMANDS, SECTIONS, all_commands
 from relay.launcher.processes import ROOT
 from tests.support.env import relay_env
 from tests.support.network import free_port
@@ -80,6 +81,19 @@ def test_help_needs_no_settings(words: tuple[str, ...]) -> None:
     done = flask({"PATH": os.environ["PATH"]}, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage:" in done.stdout
+
+
+def test_the_main_help_is_about_relay_and_has_each_command_once() -> None:
+    done = flask({"PATH": os.environ["PATH"]}, "--help")
+    assert "Operate Relay" in done.stdout
+    assert "Flask" not in done.stdout
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_the_version_needs_no_settings() -> None:
+    done = flask({"PATH": os.environ["PATH"]}, "version", "--json")
+    assert json.loads(done.stdout)["relay"] == __version__
 
 
 def test_words_are_completed_without_settings() -> None:
