@@ -23,7 +23,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json scripts/build_asset
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock image release sbom help
+.PHONY: run test check mutants faults try-install soak bench bench-pages screenshots plugin assets lock image release sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -75,6 +75,9 @@ bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery 
 
 bench-pages: .venv/.dev relay/static/gen/manifest.json ## measure each page with EVENTS (1000000) events and print a table
 	@$(BIN)/python bench/pages.py --events $(or $(EVENTS),1000000) --database $(or $(DATABASE),postgres)
+
+try-install: ## follow docs/install-debian.md on a new Debian 12 and 13 (RELEASES=…) as root, and print the times
+	@$(PYTHON) scripts/try_install.py $(RELEASES)
 
 screenshots: .venv/.dev relay/static/gen/manifest.json ## take the screenshots for the README
 	@scripts/install-test-deps.sh browser

@@ -196,12 +196,17 @@ def script_of(name: str) -> Path:
     return Path("/etc/init.d", name.removesuffix(".service"))
 
 
+def run_script(name: str, verb: str) -> bool:
+    return not subprocess.run([script_of(name), verb], stdin=subprocess.DEVNULL).returncode
+
+
 def act(verb: str, name: str) -> None:
     if not name.endswith((".service", ".socket", ".timer")):
         name += ".service"
     file_of(name)
     if script_of(name).exists():
-        if verb != "enable" and subprocess.run([script_of(name), verb]).returncode:
+        is_done = verb == "enable" or (verb == "start" and run_script(name, "status"))
+        if not is_done and not run_script(name, verb):
             sys.exit(f"Job for {name} failed.")
     elif verb == "enable":
         WANTED.mkdir(parents=True, exist_ok=True)
@@ -228,7 +233,6 @@ def main() -> None:
         return
     if verb == "start-enabled":  # as after the installation of a package
         verb, names = "start", [path.name for path in WANTED.glob("*.service")]
-        names = [name for name in names if not script_of(name).exists()]
     elif verb == "list-timers":
         for name in names:
             print(*read(name)["OnCalendar"], name)
