@@ -88,7 +88,8 @@ def show_(event_id: str, as_json: bool) -> None:
     found = as_dict(event) | {"site": event.site, "payload": json.loads(event.payload)}
     lines = [f"{event.event_id}  {event.event_type}  {found['state']}", f"From {event.site}"]
     for delivery in event.deliveries:
-        state = f"{state_in_words(delivery)}, {delivery.attempts} attempts"
+        s = "" if delivery.attempts == 1 else "s"
+        state = f"{state_in_words(delivery)}, {delivery.attempts} attempt{s}"
         lines.append(f"→ {delivery.destination.name}: {state}")
         lines += [f"  {delivery.last_error}"] if delivery.last_error else []
     show(found, as_json, "\n".join(lines))
