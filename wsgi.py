@@ -8,6 +8,7 @@ from relay.cli import (
     init_app,
     is_flask,
     is_main_help,
+    needs_ingest,
     needs_no_pages,
     needs_no_settings,
     refuse_start,
@@ -28,8 +29,8 @@ try:
         from relay.owner import read_settings
 
         config = read_settings() if is_flask(program) else None
-        if needs_no_pages(program, words):  # the pages cost half of the start
-            app = create_app(config, pages=False)
+        if needs_no_pages(program, words):  # they cost most of the start
+            app = create_app(config, pages=False, ingest=needs_ingest(words))
             init_app(app)
         else:
             app = create_app(config)

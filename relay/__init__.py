@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 __version__ = "1.2.0"
 
 
-def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
+def create_app(config: Config | None = None, *, pages: bool = True, ingest: bool = True) -> Flask:
     """Build the Flask application.  Raises SettingsError if a setting is missing or wrong.
 
     ``pages``: the dashboard, the API's pages and the commands, which workers and the scheduler lack.
+    ``ingest``: the endpoint of events, which pages need, and most commands do not.
     """
     from relay.application import build  # here, so that a command's help does not wait for it
 
-    return build(config, pages)
+    return build(config, pages, ingest)

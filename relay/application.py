@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import __version__, create_app, ingest, models  # noqa: F401
+from relay import __version__, create_app, models  # noqa: F401
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import READ_BIND, db
@@ -21,7 +21,7 @@ from relay.secrets import SecretBox
 from relay.secrets.references import AllowList
 
 
-def build(config: Config | None, pages: bool) -> Flask:
+def build(config: Config | None, pages: bool, ingest: bool) -> Flask:
     """What ``relay.create_app`` promises."""
     config = config or Config.from_env()
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,7 +47,10 @@ def build(config: Config | None, pages: bool) -> Flask:
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    ingest.init_app(app)
+    if ingest:
+        from relay import ingest as endpoint
+
+        endpoint.init_app(app)
     if pages:
         add_pages(app)
     return app
@@ -55,7 +58,7 @@ def build(config: Config | None, pages: bool) -> Flask:
 
 def add_pages(app: Flask) -> None:
     """The dashboard, the API's pages and the commands, with their extensions."""
-    from relay import cli, dashboard
+    from relay import cli, dashboard, ingest
     from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
     from relay.api.v1 import blueprint as api_blueprint

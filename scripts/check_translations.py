@@ -18,7 +18,7 @@ import io
 import re
 import sys
 import tokenize
-import warnings
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,7 +195,6 @@ def extracted() -> Catalog:
     found = extract_from_dir(
         ROOT / "relay", METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",)
     )
-    warnings.filterwarnings("ignore", "Skipping f-string")  # it means values, too
     for name, line, message, comments, context in found:
         catalog.add(
             message, None, [(f"relay/{name}", line)], auto_comments=comments, context=context

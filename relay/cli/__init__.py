@@ -103,8 +103,15 @@ Examples:
   flask doctor
   flask dead-letters replay --destination HubSpot --dry-run
 """
-# Further modules, which add their commands to a noun.
-ADDED = {"sources": ("people",), "users": ("second_factor",)}
+# The commands of a noun that another module adds to it.
+ADDED: Mapping[str, Mapping[str, str]] = {
+    "sources": {"privacy": "people"},
+    "users": {
+        "require-second-factor": "second_factor",
+        "reset-second-factor": "second_factor",
+    },
+}
+WITH_INGEST = frozenset({"doctor"})  # it checks whether an event could be stored
 WITH_PAGES = frozenset({"openapi", "db"})  # the commands that need the whole application
 
 
@@ -118,8 +125,6 @@ class LazyCommand(click.Command):
     def loaded(self) -> click.Command:
         module = self.module if "." in self.module else f"relay.cli.{self.module}"
         found: click.Command = getattr(import_module(module), self.attribute)
-        for other in ADDED.get(self.name or "", ()):
-            import_module(f"relay.cli.{other}")
         return found
 
     def make_context(
@@ -130,6 +135,24 @@ class LazyCommand(click.Command):
         **extra: Any,
     ) -> click.Context:
         return self.loaded().make_context(info_name, args, parent, **extra)
+
+
+class NounGroup(click.Group):
+    """A noun with commands in another module, which is imported when one of them is used or listed."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if module := ADDED[self.name or ""].get(cmd_name):
+            import_module(f"relay.cli.{module}")
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self.complete()
+        return super().list_commands(ctx)
+
+    def complete(self) -> None:
+        """Import all commands."""
+        for module in ADDED[self.name or ""].values():
+            import_module(f"relay.cli.{module}")
 
 
 class MainGroup(click.Group):
@@ -161,7 +184,10 @@ def all_commands() -> AppGroup:
     """The commands of every noun, and the commands for the whole system, in one group: all imported."""
     found = AppGroup("flask")
     for name in COMMANDS:
-        found.add_command(LazyCommand(name).loaded(), name)
+        command = LazyCommand(name).loaded()
+        if isinstance(command, NounGroup):
+            command.complete()
+        found.add_command(command, name)
     return found
 
 
@@ -185,6 +211,11 @@ def needs_no_pages(program: str, words: Sequence[str]) -> bool:
     """Whether this is the ``flask`` command with one of Relay's own commands."""
     is_own = bool(words) and words[0] in COMMANDS and words[0] not in WITH_PAGES
     return is_flask(program) and is_own
+
+
+def needs_ingest(words: Sequence[str]) -> bool:
+    """Whether a command without pages needs the endpoint of events."""
+    return words[0] in WITH_INGEST
 
 
 def setup_app(factory: Callable[[Config], Flask], version: str) -> Flask:

@@ -8,17 +8,18 @@ import click
 from flask import current_app
 
 from relay import database
+from relay.cli import NounGroup
 from relay.cli.output import command, from_stdin, iso, paged, show, show_list, show_removal
 from relay.models import Source, db
 from relay.rules.states import SourceType
 from relay.services.audit import COMMAND_LINE
-from relay.services.sources import keys, removal
+from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 
 COPY_NOW = "Copy the secret now. It is not shown again."
 
 
-@click.group("sources")
+@click.group("sources", cls=NounGroup)
 def group() -> None:
     """Connect sites and manage their settings."""
 
@@ -161,6 +162,8 @@ def update(
 )
 def remove(slug: str, yes: bool, discard_waiting: bool, as_json: bool) -> None:
     """Remove a site; its keys stop at once, its events stay."""
+    from relay.services.sources import removal
+
     name = source_settings.find_source(slug).name
     found = removal.remove(slug, COMMAND_LINE, discard_waiting) if yes else removal.preview(slug)
     counts = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from relay.cli import NounGroup
 from relay.cli.output import (
     command,
     from_stdin,
@@ -29,7 +30,7 @@ role_option = click.option(
 )
 
 
-@click.group("users")
+@click.group("users", cls=NounGroup)
 def group() -> None:
     """Manage the users who can sign in."""
 

@@ -47,7 +47,6 @@ from relay.delivery.claim import (
 from relay.delivery.local_drains import LocalDrains
 from relay.delivery.message import (
     kind_and_config,
-    relay_url,
     shared_transport,
     version_config,
     with_texts,
@@ -61,6 +60,7 @@ from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable
 from relay.i18n import N_
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
+from relay.public_url import relay_url
 from relay.rules import on_status
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held, Refused

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Connection, or_, select
 
 from relay import exact_json, secrets
@@ -162,11 +162,6 @@ def message_of(
         relay_url=event_page(public_url, str(payload["event_id"])),
         is_older=is_older,
     )
-
-
-def relay_url() -> str:
-    """Relay's own URL (RELAY_PUBLIC_URL); empty if it is not set."""
-    return str(current_app.extensions["relay_config"].public_url)
 
 
 def requests_of(

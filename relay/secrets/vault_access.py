@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from relay.errors import VaultUnavailable
 
 TIMEOUT_S = (3.05, 5.0)  # to connect, and between two parts of the answer
@@ -107,6 +105,8 @@ def call(
     settings: VaultSettings, method: str, path: str, token: str = "", body: Any = None
 ) -> VaultAnswer:
     """One call.  Raises VaultUnavailable if the vault cannot answer at the moment."""
+    import requests  # here, because few processes call a vault
+
     headers = {"X-Vault-Request": "true"}
     headers |= {"X-Vault-Token": token} if token else {}
     headers |= {"X-Vault-Namespace": settings.namespace} if settings.namespace else {}

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import requests
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -285,6 +284,8 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     record(by, "source.send_test", slug, event_id=event_id, event_type=event_type)
     db.session.commit()
     base = base_url or f"http://127.0.0.1:{current_app.extensions['relay_config'].port}"
+    import requests  # here, so that a command that only reads events does not wait for it
+
     began = time.perf_counter()
     try:
         with requests.Session() as session:

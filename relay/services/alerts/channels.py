@@ -14,7 +14,6 @@ from sqlalchemy import delete, func, or_, select
 
 from config import Config
 from relay import database, secrets
-from relay.delivery.message import relay_url
 from relay.destinations import load_config
 from relay.destinations.base import Kind
 from relay.destinations.channel_kinds import CHANNEL_KINDS
@@ -23,6 +22,7 @@ from relay.destinations.kinds.webhook.settings import SIGNED, new_signing_secret
 from relay.errors import Invalid, NotFound, Refusal
 from relay.i18n import _
 from relay.models import AlertChannel, AlertMessage, db
+from relay.public_url import relay_url
 from relay.rules import quiet
 from relay.rules.alerts import RULES
 from relay.rules.states import AlertChange, AlertMessageState, Severity

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from relay.delivery.message import relay_url
 from relay.i18n import N_
 from relay.models import Alert, AlertChannel, AlertMessage, db
+from relay.public_url import relay_url
 from relay.rules import quiet
 from relay.rules.alerts import REMIND_EVERY_S, RULES
 from relay.rules.states import AlertChange, AlertMessageState, Severity

@@ -17,7 +17,6 @@ from relay.delivery.message import (
     mapping_rules,
     message_of,
     parse_payload,
-    relay_url,
     requests_of,
     scope_of,
     standard_rules,
@@ -35,6 +34,7 @@ from relay.mapping.event_fields import EventField, example_of, fields_of
 from relay.mapping.printing import plain_text
 from relay.mapping.rules import FieldProblem, FilledMapping
 from relay.models import Event, Subscription, db
+from relay.public_url import relay_url
 from relay.services import events
 from relay.services.ai import steps as ai_steps
 from relay.services.subscriptions.matching import recent_events, slugs_of

@@ -20,7 +20,6 @@ from relay.delivery.message import (
     load_site_key,
     message_of,
     parse_payload,
-    relay_url,
     requests_of,
     with_texts,
 )
@@ -40,6 +39,7 @@ from relay.models import (
     Subscription,
     db,
 )
+from relay.public_url import relay_url
 from relay.rules.lifecycle import State
 from relay.rules.rate import interval_of
 from relay.rules.states import AttemptOutcome, DestinationState, ReplayMapping, SubscriptionState
