@@ -195,10 +195,10 @@ def extracted() -> Catalog:
     found = extract_from_dir(
         ROOT / "relay", METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",)
     )
-    for name, line, message, comments, context in found:
-        catalog.add(
-            message, None, [(f"relay/{name}", line)], auto_comments=comments, context=context
-        )
+    with contextlib.redirect_stderr(io.StringIO()):  # Babel warns of f-strings among the values
+        for name, line, message, comments, context in found:
+            places = [(f"relay/{name}", line)]
+            catalog.add(message, None, places, auto_comments=comments, context=context)
     return catalog
 
 
