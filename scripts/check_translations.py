@@ -39,7 +39,14 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
 }
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-OPTIONS = {"templates/**.html": {"trimmed": "true", "newstyle_gettext": "true"}}
+OPTIONS = {
+    "templates/**.html": {
+        "trimmed": "true",
+        "newstyle_gettext": "true",
+        "extensions": "webassets.ext.jinja2.AssetsExtension",
+        "silent": "false",  # a template that cannot be parsed is an error, not one without texts
+    }
+}
 KEEP, KEEP_FILE = "i18n: keep", "i18n: keep file"
 
 # What people read in pages and mails.  Commands, the API, logs and the ingest endpoint are English.

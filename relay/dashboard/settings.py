@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, render_template, request, se
 
 from config import Config
 from relay.dashboard import forms, guard, htmx
+from relay.dashboard.filters import number
 from relay.errors import Invalid, RelayError
 from relay.i18n import _
 from relay.observability.health import size
@@ -36,7 +37,7 @@ def _page(
         backup=on_demand.status(),
         size=size,
         mail_server=config.mail,
-        environment=environment(config),
+        environment=environment(config, number),
         version=current_app.extensions["relay_version"],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config import Config
@@ -19,8 +20,10 @@ class EnvironmentSetting:
     help: str = ""
 
 
-def environment(config: Config) -> list[EnvironmentSetting]:
-    """What the environment sets; secrets only as "set"."""
+def environment(
+    config: Config, number: Callable[[int], str] = "{:,}".format
+) -> list[EnvironmentSetting]:
+    """What the environment sets; secrets only as "set".  ``number`` writes one for the reader."""
 
     def entry(label: str, variable: str, value: str, help_: str = "") -> EnvironmentSetting:
         is_set = variable in config.set_in_environment or (
@@ -29,7 +32,7 @@ def environment(config: Config) -> list[EnvironmentSetting]:
         return EnvironmentSetting(label, variable, value, is_set, help_)
 
     secret = {True: _("Set"), False: ""}
-    proxies, size = config.trusted_proxies, f"{config.max_body_bytes:,}"
+    proxies, size = config.trusted_proxies, number(config.max_body_bytes)
     return [
         entry(
             _("Public URL"),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
+from relay.i18n import in_language
 from relay.models import User, db
 from relay.services import mail
 from relay.services.audit import By
-from relay.services.users import new_passwords
+from relay.services.users import invitations, mails, new_passwords
 from relay.services.users.second_factor import check, passkeys, policy, recovery, totp
 from relay.services.users.second_factor.check import Shown
 from tests.services.users.conftest import ADDRESS, Team
 from tests.services.users.second_factor.test_passkeys import register
 from tests.services.users.second_factor.test_totp import code_of
 from tests.support.authenticator import SoftPasskey
+from tests.support.languages import use_translations
 from tests.support.mail import MailServer, use_mail
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -67,6 +69,25 @@ def test_each_change_of_a_second_factor_is_mailed(team: Team, server: MailServer
     policy.remove_second_factors(team.user(vic), team.by)
     new_passwords.reset_password(vic, team.by, remove_second_factors=True)
     assert said() == ["All second factors were removed by ann@example.com"] * 2
+
+
+def test_a_mail_is_in_the_language_of_the_person_it_goes_to(
+    team: Team, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_translations(monkeypatch)
+    for user_id, code in ((team.vic_id, "de"), (team.bob_id, "en")):
+        team.user(user_id).language = code
+        db.session.commit()
+    with in_language("de"):  # of the page of Ann, who did not choose one
+        made = invitations.invite("new@example.com", "support", team.by)
+        assert mails.invitation(made, team.by).subject == "Einladung zu Relay unter localhost:8000"
+        mails.report_password(team.user(team.bob_id), team.by)
+    mails.report_role(team.user(team.vic_id), "support", team.by)
+    mail.outbox().join()
+    english, german = sorted(" ".join(server.plain(n).split()) for n in range(2))
+    assert english.startswith("Your password for Relay at ") and " was changed by ann@" in english
+    assert "hat Ihre Rolle in Relay unter" in german
+    assert "von Support in Betrachter geändert. Sie können alles lesen." in german
 
 
 def test_the_mail_says_when_from_where_and_what_to_do(team: Team, server: MailServer) -> None:
