@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from flask import url_for
 
 from relay.dashboard import dead_letter_filter, throttling
+from relay.dashboard.filters import number
+from relay.i18n import _, ngettext
 from relay.models import Alert, Destination, Source
 from relay.rules.states import Severity
 from relay.rules.status import Status
@@ -108,11 +110,13 @@ def _destination_lines(
         href = url_for("destinations.detail", destination_id=one.id)
         status = throttling.status_of(one, now)
         if status == Status.PAUSED:
-            text = f"{one.paused_reason} Its deliveries wait until you resume it.".strip()
-            headline = f"{one.name} is paused."
+            waits = _("Its deliveries wait until you resume it.")
+            text = f"{one.paused_reason} {waits}".strip()  # i18n: keep
+            headline = _("%(name)s is paused.", name=one.name)
             lines.append(AttentionLine(Severity.NOTICE, now, href, headline, text))
         elif status in (Status.CIRCUIT_OPEN, Status.PROBING):
-            since, headline = one.circuit_since or now, f"{one.name} is not responding."
+            since = one.circuit_since or now
+            headline = _("%(name)s is not responding.", name=one.name)
             lines.append(
                 AttentionLine(Severity.CRITICAL, since, href, headline, one.circuit_reason)
             )
@@ -121,13 +125,17 @@ def _destination_lines(
 
 def _cause_line(cause: Cause, severities: Mapping[str, Severity]) -> AttentionLine:
     address = dead_letter_filter.address(cause.selection, upto=None)
-    count = f"{cause.count:,}"
     return AttentionLine(
         severities[f"destination:{cause.destination.id}"],
         cause.first_at,
         url_for("dead_letters.list_page", **address),
         cause.advice.headline,
-        f"{count} failed {'delivery' if cause.count == 1 else 'deliveries'}.",
+        ngettext(
+            "%(num)s failed delivery.",
+            "%(num)s failed deliveries.",
+            cause.count,
+            num=number(cause.count),
+        ),
     )
 
 
@@ -149,15 +157,15 @@ def _site_line(site: Source, last_event_at: datetime | None) -> AttentionLine:
             Severity.NOTICE,
             site.created_at,
             url_for("sources.waiting", slug=site.slug),
-            f"{site.name} has not sent an event yet.",
-            "View the connection status.",
+            _("%(site)s has not sent an event yet.", site=site.name),
+            _("View the connection status."),
         )
     return AttentionLine(
         Severity.NOTICE,
         last_event_at,
         url_for("sources.detail", slug=site.slug),
-        f"{site.name} has stopped sending.",
-        "Send a test event from the plugin on the site.",
+        _("%(site)s has stopped sending.", site=site.name),
+        _("Send a test event from the plugin on the site."),
         last_event_at,
     )
 
