@@ -42,7 +42,7 @@ test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.re
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics, deploy/ and docs
+check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics, deploy/, docs and translations
 	@scripts/install-test-deps.sh check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,6 +57,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/python scripts/check_deploy.py
 	$(BIN)/python scripts/check_metrics.py
 	$(BIN)/python scripts/check_words.py
+	$(BIN)/python scripts/check_translations.py
 
 mutants: .venv/.dev relay/static/gen/manifest.json ## mutation tests of the code that decides about safety; takes hours
 	@scripts/install-test-deps.sh

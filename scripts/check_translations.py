@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import io
 import re
 import sys
 import tokenize
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +52,17 @@ KEEP, KEEP_FILE = "i18n: keep", "i18n: keep file"
 # What people read in pages and mails.  Commands, the API, logs and the ingest endpoint are English.
 READ = ("dashboard", "services", "destinations", "rules", "mapping", "delivery", "secrets")
 READ_FILES = ("event_types.py", "errors.py", "networks.py", "email_digests.py")
+HEADER = """\
+msgid ""
+msgstr ""
+"Project-Id-Version: Relay\\n"
+"Language: {code}\\n"
+"Plural-Forms: {plural}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
 ATTRIBUTES = re.compile(
     r"""\s(?:title|placeholder|alt|label|aria-label|aria-description|aria-roledescription|data-confirm)="([^"]*)\""""
 )
@@ -111,7 +122,7 @@ def _texts_of(page: str) -> Iterator[tuple[int, str]]:
     at = 0
     for tag in re.finditer(r"<[^>]*>|\Z", page):
         shown = page[at : tag.start()]
-        if shown.strip():
+        if shown.strip() and '="' not in shown:  # else a macro that writes attributes
             lead = len(shown) - len(shown.lstrip())
             yield page.count("\n", 0, at + lead) + 1, shown.strip()
         at = tag.end()
@@ -271,7 +282,8 @@ def update(code: str) -> None:
     for path in folder.glob("*.po"):
         path.unlink()
     with (folder / "messages.po").open("wb") as file:
-        pofile.write_po(file, result, width=100, omit_header=False, include_lineno=False)
+        file.write(HEADER.format(code=code, plural=result.plural_forms).encode())
+        pofile.write_po(file, result, width=100, omit_header=True, include_lineno=False)
 
 
 def main() -> int:
