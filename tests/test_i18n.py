@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from relay import i18n
@@ -26,3 +29,12 @@ def test_an_unknown_language_is_english() -> None:
     with in_language("xx"):
         assert i18n.language() == "en" and _("An operator") == "An operator"
     assert i18n.language() == "en"
+
+
+def test_a_file_of_macros_translates_inside_of_its_macros() -> None:
+    """What is outside is made once for all readers."""
+    for path in sorted((Path(i18n.__file__).parent / "templates" / "macros").glob("*.html")):
+        outside = re.sub(r"\{%-? macro .*?endmacro -?%\}", "", path.read_text(), flags=re.S)
+        assert not re.search(
+            r"\b(?:_|ngettext)\(|\btrans\b", re.sub(r"\{#.*?#\}", "", outside, flags=re.S)
+        ), path

@@ -80,7 +80,7 @@ def test_a_mail_is_in_the_language_of_the_person_it_goes_to(
         db.session.commit()
     with in_language("de"):  # of the page of Ann, who did not choose one
         made = invitations.invite("new@example.com", "support", team.by)
-        assert mails.invitation(made, team.by).subject == "Einladung zu Relay unter localhost:8000"
+        assert mails.invitation(made, team.by).subject.startswith("Einladung zu Relay")
         mails.report_password(team.user(team.bob_id), team.by)
     mails.report_role(team.user(team.vic_id), "support", team.by)
     mail.outbox().join()
