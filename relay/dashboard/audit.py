@@ -56,7 +56,9 @@ def list_page() -> Any:
         lines=audit_words.lines(page.items),
         url=url_for("audit.list_page", **kept),
         kept=kept,
-        actors=() if fragment else audit.known_actors(),
+        actors=[]
+        if fragment
+        else [(one, audit_words.actor_words(one)) for one in audit.known_actors()],
         actions=sorted(
             ((code, _(words)) for code, words in audit.ACTIONS.items()), key=lambda pair: pair[1]
         ),

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from relay.event_types import event_type_of
 from relay.i18n import N_, _, ngettext
 from relay.models import AuditEntry, Delivery, Destination, Event, Source, Subscription, db
-from relay.services.audit import ACTIONS
+from relay.services.audit import ACTIONS, COMMAND_LINE, RELAY
 
 NUMBERED = re.compile(r"(delivery|destination) ([0-9]{1,18})")
 # the numbers of rows that the object already names
@@ -37,12 +37,14 @@ TITLES = (
     *(N_("Tokens revoked"), N_("Type"), N_("URL"), N_("User"), N_("Version"), N_("Via")),
     *(N_("Window"),),
 )
+ACTORS = frozenset((N_("command line"), COMMAND_LINE.actor, RELAY.actor))
 # What a detail says in words of Relay.
 VALUES = frozenset(
     (
         *(N_("active"), N_("admin"), N_("all"), N_("current"), N_("default"), N_("disabled")),
-        *(N_("failed delivery"), N_("invited"), N_("may have leaked"), N_("never")),
-        *(N_("original"), N_("routine"), N_("support"), N_("viewer")),
+        *(N_("failed delivery"), N_("invited"), N_("link"), N_("may have leaked"), N_("never")),
+        *(N_("original"), N_("passkey"), N_("password"), N_("routine"), N_("support")),
+        *(N_("viewer"),),
     )
 )
 
@@ -77,7 +79,8 @@ def lines(entries: Sequence[AuditEntry]) -> list[AuditLine]:
         subject, path = names.get(key, (label, ""))
         found.append(
             AuditLine(
-                *(entry.id, entry.seq, entry.at, entry.actor, entry.address, entry.action),
+                *(entry.id, entry.seq, entry.at, actor_words(entry.actor), entry.address),
+                entry.action,
                 ACTIONS.get(entry.action, entry.action),
                 subject,
                 detail_words(entry.detail, names),
@@ -85,6 +88,11 @@ def lines(entries: Sequence[AuditEntry]) -> list[AuditLine]:
             )
         )
     return found
+
+
+def actor_words(actor: str) -> str:
+    """Who acted: an e-mail address, or a word of Relay."""
+    return _(actor) if actor in ACTORS else actor
 
 
 def _names(entries: Sequence[AuditEntry]) -> dict[str, tuple[str, str]]:
