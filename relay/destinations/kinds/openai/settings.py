@@ -122,7 +122,7 @@ class OpenAISchema(ConfigSchema):
     day_calls = fields.String(
         metadata={
             "label": N_("Call limit per day"),
-            "placeholder": "no limit except the spending limit",
+            "placeholder": N_("no limit except the spending limit"),
         }
     )
     api = fields.String(
