@@ -96,7 +96,8 @@ def _choices(value: Any, choices: Choices) -> list[str]:
             found.append(_choice(_text(part), choices))
         except ValueError:
             wrong.append(part)
-    values, reason = list(dict.fromkeys(found)), f"is not one of its options ({_first(choices)})"
+    values = list(dict.fromkeys(found))
+    reason = _("is not one of its options (%(options)s)", options=_first(choices))
     if wrong and not values:
         raise ValueError(reason)
     if wrong:

@@ -135,7 +135,7 @@ def clock_sentence(payload: Mapping[str, Any], received_at: datetime) -> str | N
     occurred_at = occurred_in(payload)
     if occurred_at is None or (occurred_at - received_at).total_seconds() <= CLOCK_S:
         return None
-    return (
+    return _(
         "occurred_at is later than the time when Relay received the event: the clock of the site is "
         "ahead. Correct the time of the site's server."
     )
@@ -145,16 +145,18 @@ def ignored_fields(payload: Mapping[str, Any]) -> list[str]:
     """A sentence for each optional field that Relay does not understand and therefore ignores."""
     found = []
     if payload.get("revision") is not None and revision_in(payload) is None:
-        found.append("revision is ignored: it must be a whole number from 0.")
+        found.append(_("revision is ignored: it must be a whole number from 0."))
     if payload.get("occurred_at") is not None and occurred_in(payload) is None:
         found.append(
-            "occurred_at is ignored: it must be an instant with an offset, such as "
-            "2026-03-01T00:30:00+01:00."
+            _(
+                "occurred_at is ignored: it must be an instant with an offset, such as "
+                "2026-03-01T00:30:00+01:00."
+            )
         )
     data = payload.get("data")
     if str(payload.get("event")).startswith("order.") and isinstance(data, Mapping):
         if not isinstance(data.get("current_status", ""), str | None):
-            found.append("data.current_status is ignored: it must be text.")
+            found.append(_("data.current_status is ignored: it must be text."))
         if not isinstance(data.get("initial"), bool | None):
-            found.append("data.initial is ignored: it must be true or false.")
+            found.append(_("data.initial is ignored: it must be true or false."))
     return found

@@ -27,8 +27,8 @@ class Note:
     @property
     def sentence(self) -> str:
         if self.code == NOTHING_SENT:
-            return _("Nothing was sent: %(why)s", why=self.reason)
-        said = {"label": _(self.label), "why": self.reason}
+            return _("Nothing was sent: %(why)s", why=_(self.reason))
+        said = {"label": _(self.label), "why": _(self.reason)}
         if self.code == SHORTENED:
             return _("Shortened: %(label)s — %(why)s", **said)
         return _("Sent without: %(label)s — %(why)s", **said)

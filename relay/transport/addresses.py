@@ -151,7 +151,7 @@ def check_host(host: str, allowed: tuple[Network, ...]) -> None:
     if NUMERIC_HOST.fullmatch(last):
         check_address(name, allowed)
     elif last == "localhost" and not allowed:
-        raise blocked("localhost is a blocked address: it is the server that Relay runs on.")
+        raise blocked(_("localhost is a blocked address: it is the server that Relay runs on."))
 
 
 def ascii_host(host: str) -> str:

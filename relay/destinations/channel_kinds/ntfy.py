@@ -28,14 +28,20 @@ SERVER = "https://ntfy.sh"
 TOPIC = r"[-_A-Za-z0-9]{1,64}\Z"
 MAX_MESSAGE, MAX_TITLE = 4096, 250  # bytes; characters
 SENTENCES = {
-    401: "ntfy does not accept the access token. Enter it again in the settings of the channel.",
-    403: "ntfy does not allow messages to this topic. It belongs to an account: enter an access token "
-    "that may write to it, or choose another topic.",
+    401: N_(
+        "ntfy does not accept the access token. Enter it again in the settings of the channel."
+    ),
+    403: N_(
+        "ntfy does not allow messages to this topic. It belongs to an account: enter an access token "
+        "that may write to it, or choose another topic."
+    ),
     413: N_("The message is too large for the ntfy server."),
 }
 CODES = {
-    40009: "ntfy does not accept the name of the topic. Change it in the settings of the channel.",
-    40010: "ntfy reserves this name. Choose another topic in the settings of the channel.",
+    40009: N_(
+        "ntfy does not accept the name of the topic. Change it in the settings of the channel."
+    ),
+    40010: N_("ntfy reserves this name. Choose another topic in the settings of the channel."),
 }
 
 

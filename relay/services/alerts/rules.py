@@ -66,7 +66,7 @@ def set_threshold(rule: str, value: float | None, by: By) -> None:
     """
     known = find_rule(rule)
     if known.threshold is None:
-        raise Refusal(f"“{known.label}” has no threshold. Nothing was changed.")
+        raise Refusal(_("“%(label)s” has no threshold. Nothing was changed.", label=_(known.label)))
     if value is not None and not known.low <= value <= known.high:
         low, high = value_words(known.low, ""), value_words(known.high, known.unit)
         raise Invalid(
@@ -109,7 +109,7 @@ def unmute(rule: str, by: By) -> None:
     known = find_rule(rule)
     setting = _locked_setting(rule)
     if not setting.muted:
-        raise Refusal(f"“{known.label}” is not muted. Nothing was changed.")
+        raise Refusal(_("“%(label)s” is not muted. Nothing was changed.", label=_(known.label)))
     setting.muted, setting.muted_until = False, None
     _save(setting, by, "alert_rule.unmute")
 

@@ -147,7 +147,7 @@ class Email(Kind):
         return signal_of(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "send a mail with {name}"
+        return N_("send a mail with {name}")
 
     def summary(self, config: Mapping[str, Any]) -> str:
         if config.get("recipient") == PERSON:

@@ -45,8 +45,10 @@ def parse_address(text: str) -> Address:
         raise ValueError(wrong)
     if not local.isascii():
         raise ValueError(
-            f"{text[:100]} has characters before the @ that mail servers do not accept. Use another "
-            "address."
+            _(
+                "%(text)s has characters before the @ that mail servers do not accept. Use another address.",
+                text=text[:100],
+            )
         )
     domain = _ascii(domain)
     if not LOCAL.fullmatch(local) or not DOMAIN.fullmatch(domain):

@@ -164,11 +164,11 @@ class HubSpot(Kind):
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
         if form.is_used(config, event_type):
-            return "submit a form in {name}"
+            return N_("submit a form in {name}")
         return (
-            "write a deal in {name}"
+            N_("write a deal in {name}")
             if event_type.startswith("order.") or event_type == money.REFUNDED
-            else "write a contact in {name}"
+            else N_("write a contact in {name}")
         )
 
     def summary(self, config: Mapping[str, Any]) -> str:
@@ -229,7 +229,7 @@ def write(
     both = deal_ids.keys() & contact_ids.keys()
     pairs = [(m, deal_ids[m.key], contact_ids[m.key]) for m, _ in to_write if m.key in both]
     links = associate(client, pairs)
-    steps.collect([message for message, _, _ in pairs], links, "the link from deal to contact")
+    steps.collect([message for message, _, _ in pairs], links, N_("the link from deal to contact"))
     return steps.results()
 
 

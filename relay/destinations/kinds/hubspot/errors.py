@@ -22,6 +22,7 @@ from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.i18n import _
 from relay.rules.lifecycle import Held, Refused, Signal
+from relay.stored_text import translated
 from relay.transport.request import Reply, retry_after_s
 
 FORM_FIELD = re.compile(r"'fields\.([A-Za-z0-9_]{1,100})'")
@@ -53,7 +54,7 @@ class FieldError:
             else _("it reports no reason")
         )
         known = FIELD_ERRORS.get(self.reason, ("", ""))[1]
-        why = _(known).partition(". ")[0].rstrip(".") if known else reported
+        why = translated(known).partition(". ")[0].rstrip(".") if known else reported
         if self.is_of_the_account:
             return _("HubSpot does not accept this field: %(why)s", why=why)
         shown = value if len(value) <= 60 else value[:59] + "…"
@@ -70,7 +71,7 @@ class FieldError:
             else _("HubSpot gives no reason. Compare it with the mapping.")
         )
         code, known = FIELD_ERRORS.get(self.reason, ("bad_value", ""))
-        said = {"name": self.name, "why": _(known) if known else reported}
+        said = {"name": self.name, "why": translated(known) if known else reported}
         sentence = (
             _("HubSpot does not accept the field %(name)s: %(why)s", **said)
             if code == "unknown_property"

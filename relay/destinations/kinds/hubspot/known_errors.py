@@ -133,19 +133,25 @@ DEFAULT_WAIT_S = {423: 2.0, 502: 5.0, 503: 5.0, 504: 5.0}  # by status, without 
 
 # Errors of one field, by HubSpot's code: Relay's code, and the reason.
 FIELD_ERRORS: dict[str, tuple[str, str]] = {
-    "PROPERTY_DOESNT_EXIST": ("unknown_property", f"it does not exist in your account. {REMAP}"),
-    "READ_ONLY_VALUE": ("read_only_property", f"only HubSpot can change this field. {REMAP}"),
-    "INVALID_EMAIL": ("bad_value", "it is not a valid e-mail address."),
-    "INVALID_OPTION": ("bad_value", "it is not one of the options there."),
-    "INVALID_INTEGER": ("bad_value", "it is not a whole number."),
-    "INVALID_LONG": ("bad_value", "it is not a whole number or, for a date, not a date."),
-    "INVALID_NUMBER": ("bad_value", "it is not a number."),
-    "INVALID_DATE": ("bad_value", "it is not a date."),
-    "LEADING_TRAILING_WHITESPACE": ("bad_value", "it begins or ends with a space."),
-    "INVALID_ALPHA": ("bad_value", "the field's rules in HubSpot allow only letters."),
-    "INVALID_PHONE_NUMBER": ("bad_value", "it is not a phone number."),
-    "CONFLICTING_UNIQUE_VALUE": ("value_taken", "another record already has it."),
-    "REQUIRED_PROPERTY_MISSING": ("missing_value", "it must not be empty."),
+    "PROPERTY_DOESNT_EXIST": (
+        "unknown_property",
+        " ".join((N_("it does not exist in your account."), REMAP)),
+    ),
+    "READ_ONLY_VALUE": (
+        "read_only_property",
+        " ".join((N_("only HubSpot can change this field."), REMAP)),
+    ),
+    "INVALID_EMAIL": ("bad_value", N_("it is not a valid e-mail address.")),
+    "INVALID_OPTION": ("bad_value", N_("it is not one of the options there.")),
+    "INVALID_INTEGER": ("bad_value", N_("it is not a whole number.")),
+    "INVALID_LONG": ("bad_value", N_("it is not a whole number or, for a date, not a date.")),
+    "INVALID_NUMBER": ("bad_value", N_("it is not a number.")),
+    "INVALID_DATE": ("bad_value", N_("it is not a date.")),
+    "LEADING_TRAILING_WHITESPACE": ("bad_value", N_("it begins or ends with a space.")),
+    "INVALID_ALPHA": ("bad_value", N_("the field's rules in HubSpot allow only letters.")),
+    "INVALID_PHONE_NUMBER": ("bad_value", N_("it is not a phone number.")),
+    "CONFLICTING_UNIQUE_VALUE": ("value_taken", N_("another record already has it.")),
+    "REQUIRED_PROPERTY_MISSING": ("missing_value", N_("it must not be empty.")),
 }
 FORM_ERRORS: dict[str, KnownError] = {
     "FORM_NOT_FOUND": KnownError(

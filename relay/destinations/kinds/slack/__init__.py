@@ -138,8 +138,10 @@ FIRST_STATUS = MessageResult(
         Note(
             "",
             N_("the first status of a new order"),
-            "the destination does not post the first status of a new order. To post it, change this "
-            "under More settings.",
+            N_(
+                "the destination does not post the first status of a new order. To post it, change this "
+                "under More settings."
+            ),
             NOTHING_SENT,
         ),
     ),
@@ -182,7 +184,7 @@ def text_of(message: Message) -> str:
 
 def older_line(message: Message) -> str:
     """Says below a message that it is about an earlier change."""
-    return f"_Earlier change: a newer one of this {noun_of(message.event_type)} was posted before._"
+    return f"_Earlier change: a newer one of this {noun_of(message.event_type)} was posted before._"  # i18n: keep
 
 
 def post(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from relay.i18n import N_
+from relay.i18n import N_, _
 
 
 class WebhookService(StrEnum):
@@ -61,14 +61,17 @@ def service_of(url: str) -> WebhookService:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError as exc:
-        raise ValueError(EXPECTED) from exc
+        raise ValueError(_(EXPECTED)) from exc
     for domain, name in OTHERS.items():
         if host == domain or host.endswith(f".{domain}"):
             raise ValueError(
-                f"This is a webhook URL of {name}, which does not take Slack's messages. Use a "
-                "destination of the kind Webhook, and build the body that it expects in its mapping."
+                _(
+                    "This is a webhook URL of %(name)s, which does not take Slack's messages. Use a destination "
+                    "of the kind Webhook, and build the body that it expects in its mapping.",
+                    name=name,
+                )
             )
     found = next((one.service for one in PATTERNS if one.path.fullmatch(parts.path)), None)
     if found is None or (host == "hooks.slack.com" and found in MAX_PLAIN):
-        raise ValueError(EXPECTED)
+        raise ValueError(_(EXPECTED))
     return found

@@ -86,17 +86,26 @@ def check_certificates(pem: str) -> None:
     """Raises ValueError with a sentence unless the text has certificates, and nothing secret."""
     if "PRIVATE KEY" in pem:
         raise ValueError(
-            "This contains a private key, which Relay does not need. Paste only the certificates, and "
-            "consider the key as disclosed."
+            _(
+                "This contains a private key, which Relay does not need. Paste only the certificates, and "
+                "consider the key as disclosed."
+            )
         )
     if len(pem) > MAX_PEM:
-        raise ValueError(f"This is longer than {MAX_PEM:,} characters. Paste only your own CA.")
+        raise ValueError(
+            _(
+                "This is longer than %(most)s characters. Paste only your own CA.",
+                most=f"{MAX_PEM:,}",
+            )
+        )
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError) as exc:
         raise ValueError(
-            "This is not a certificate in PEM format. It begins with -----BEGIN CERTIFICATE----- and "
-            "ends with -----END CERTIFICATE-----."
+            _(
+                "This is not a certificate in PEM format. It begins with -----BEGIN CERTIFICATE----- and "
+                "ends with -----END CERTIFICATE-----."
+            )
         ) from exc
 
 
