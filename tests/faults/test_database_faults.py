@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from relay.launcher.valkey import Valkey
 from tests.faults.conftest import States
 from tests.faults.figures import Figures, size
 from tests.faults.load import Load, arrivals, extras
@@ -86,3 +89,44 @@ def test_a_response_during_a_restart_of_the_database_is_recorded(
     stack.wait_for(lambda: states() == {"delivered": 1}, 120, "the delivery")
     by_event = arrivals(sink)
     assert extras(by_event) == 0
+
+
+@pytest.fixture
+def limited(
+    postgres_url: str, postgres_server: PostgresServer, valkey: Valkey, tmp_path: Path
+) -> Iterator[Stack]:
+    """Web on a role that owns nothing.  ``change`` is still the owner's."""
+    role = f"limited_{os.getpid()}"
+    stack = Stack(tmp_path / "stack", postgres_url, valkey.url)
+    postgres_server.run(f"CREATE ROLE {role} LOGIN")
+    try:
+        for what in ("TABLES", "SEQUENCES"):
+            stack.change(f"GRANT ALL ON ALL {what} IN SCHEMA public TO {role}")
+        stack.processes["web"].env = {
+            **stack.env,
+            "DATABASE_URL": postgres_url.replace("relay@", f"{role}@", 1),
+        }
+        stack.start("web")
+        yield stack
+    finally:
+        stack.stop()
+        stack.change(f"DROP OWNED BY {role}")
+        stack.close()
+        postgres_server.run(f"DROP ROLE {role}")
+
+
+def test_a_lost_privilege_is_a_503_until_it_is_granted_again(limited: Stack) -> None:
+    secret, event = limited.make_source().secret, comment()
+    assert limited.send(event, secret).status_code == 202
+    limited.change(f"REVOKE INSERT ON event FROM limited_{os.getpid()}")
+    answer = limited.send(comment(), secret)
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
+    limited.wait_for(lambda: "lacks a permission" in ready(limited)[1], 20, "the reason")
+    limited.change(f"GRANT INSERT ON event TO limited_{os.getpid()}")
+    assert limited.send(comment(), secret).status_code == 202
+    limited.wait_for(lambda: ready(limited)[0] == 200, 20, "readiness")
+
+
+def ready(stack: Stack) -> tuple[int, str]:
+    answer = stack.http.get(f"{stack.url}/readyz", timeout=10)
+    return answer.status_code, answer.text
