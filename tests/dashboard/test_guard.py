@@ -431,7 +431,7 @@ def test_a_person_is_what_the_account_says(app: Flask, admin: Visitor) -> None:
         row.needs_factor = True
         found = guard.person_of(row)
         assert found == guard.Person(
-            *(row.user.id, admin.email, "support", "Ann", "Europe/Vienna", frozenset()),
+            *(row.user.id, admin.email, "support", "Ann", "Europe/Vienna", "", frozenset()),
             session_id=row.id,
             has_fresh_proof=True,
             needs_factor=True,

@@ -51,7 +51,11 @@ def update(user_id: int, name: str, time_zone: str, language: str, by: By) -> Us
     now = {"name": name, "time_zone": time_zone, "language": language}
     user.name, user.time_zone, user.language = name, time_zone, language
     if changed := [key for key in now if now[key] != before[key]]:
-        detail = {key: f"{before[key] or 'none'} → {now[key] or 'none'}" for key in changed}
+        empty = {"time_zone": "UTC"}  # without a choice
+        detail = {
+            key: " → ".join(one[key] or empty.get(key, "none") for one in (before, now))
+            for key in changed
+        }
         record(by, "user.update", user.email, **detail)
     db.session.commit()
     return user

@@ -16,15 +16,19 @@ VIC = By("vic@example.com", ADDRESS)
 
 
 def test_name_and_time_zone_are_stored_and_audited(team: Team) -> None:
-    profile.update(team.vic_id, "  Vic\x00 \u202e V. ", "Europe/Vienna", VIC)
-    profile.update(team.vic_id, "Vic V.", "Europe/Vienna", VIC)
+    profile.update(team.vic_id, "  Vic\x00 \u202e V. ", "Europe/Vienna", "", VIC)
+    profile.update(team.vic_id, "Vic V.", "Europe/Vienna", "", VIC)
     user = team.user(team.vic_id)
     assert (user.name, user.time_zone) == ("Vic V.", "Europe/Vienna")
     detail = {"name": "none → Vic V.", "time_zone": "UTC → Europe/Vienna"}
     assert team.trail() == [("vic@example.com", "user.update", "vic@example.com", detail)]
+    profile.update(team.vic_id, "Vic V.", "Europe/Vienna", "de", VIC)
+    assert team.trail()[-1][-1] == {"language": "none → de"}
+    with pytest.raises(Invalid, match="languages"):
+        profile.update(team.vic_id, "Vic V.", "Europe/Vienna", "xx", VIC)
     for wrong in ("Europe/Atlantis", "../../etc/passwd", "x" * 500):
         with pytest.raises(Invalid, match="Europe/Vienna"):
-            profile.update(team.vic_id, "Vic", wrong, VIC)
+            profile.update(team.vic_id, "Vic", wrong, "", VIC)
 
 
 def test_a_new_password_needs_the_old_one_and_ends_the_other_sessions(team: Team) -> None:
