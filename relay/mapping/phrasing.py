@@ -5,51 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.event_types import FAMILIES, event_type_of, family_of
-from relay.i18n import N_, _
+from relay.i18n import _
 from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.operators import join_words, quoted_value, split
 
 STATUS = (("data", "status"), ("status",))
-# What happens to which thing (``EventType.happens``, ``Family.happens``), for translation.
-HAPPENS = (
-    N_("a comment"),
-    N_("is written"),
-    N_("an order"),
-    N_("is placed or changes"),
-    N_("a lead"),
-    N_("arrives"),
-    N_("a user"),
-    N_("registers"),
-    N_("a customer"),
-    N_("is added or changes"),
-    N_("a product"),
-    N_("is added, changes or runs low"),
-    N_("a coupon"),
-    N_("is added, changes or is deleted"),
-    N_("a subscription"),
-    N_("starts, changes or renews"),
-    N_("a post"),
-    N_("is published or changes"),
-    N_("a custom event"),
-    N_("a test event"),
-    N_("is placed"),
-    N_("changes its status"),
-    N_("is updated"),
-    N_("is deleted"),
-    N_("is restored from the trash"),
-    N_("is refunded"),
-    N_("is added"),
-    N_("runs low"),
-    N_("is out of stock"),
-    N_("starts"),
-    N_("renews"),
-    N_("cannot be renewed because a payment fails"),
-    N_("is published"),
-    N_("a site"),
-    N_("reports how many events it counted on a day"),
-    N_("asks Relay to erase a person"),
-    N_("a test event of Relay itself"),
-)
 
 
 def sentence(

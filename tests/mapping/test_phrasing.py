@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from relay.event_types import EVENT_TYPES, FAMILIES
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup
 from tests.mapping.conftest import country, group, total
@@ -71,8 +70,3 @@ def test_a_subscription_is_described_as_a_sentence(
     types: list[str], sites: list[str], wanted: ConditionGroup, read: str
 ) -> None:
     assert phrasing.sentence(types, sites, wanted, "do it") == read
-
-
-def test_what_happens_can_be_translated() -> None:
-    known = [*FAMILIES.values(), *EVENT_TYPES.values()]
-    assert {words for one in known for words in one.happens} == set(phrasing.HAPPENS)
