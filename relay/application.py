@@ -28,7 +28,7 @@ def build(config: Config | None, pages: bool, ingest: bool) -> Flask:
     init_logging()
     init_metrics(config.data_dir)
     init_tracing(config.otel_endpoint)
-    app = Flask(__name__)
+    app = Flask("relay")
     app.config.from_mapping(flask_settings(config))
     app.extensions["relay_config"] = config
     app.extensions["relay_version"] = __version__
