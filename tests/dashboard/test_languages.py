@@ -61,6 +61,10 @@ def test_the_api_and_ingest_answer_in_english(app: Flask) -> None:
         assert german.status_code == english.status_code, path
         assert varies.sub("", german.text) == varies.sub("", english.text), path
         assert german.text and "Content-Language" not in german.headers, path
+        with app.test_request_context(path, headers=GERMAN):
+            assert i18n.language() == "en", path
+    with app.test_request_context("/account", headers=GERMAN):
+        assert i18n.language() == "de"
 
 
 def test_a_german_page_has_no_english_menu(admin: Visitor) -> None:
