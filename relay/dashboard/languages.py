@@ -19,7 +19,7 @@ OTHERS = ("/api", "/webhooks", "/healthz", "/readyz", "/metrics")  # read by mac
 
 def current_language() -> str:
     """The language of the request; English outside of one."""
-    if not has_request_context():
+    if not has_request_context() or request.path.startswith(OTHERS):
         return i18n.SOURCE
     person = g.get("person")
     if person is not None and person.language in i18n.LANGUAGES:
@@ -30,8 +30,6 @@ def current_language() -> str:
 
 
 def _of_browser() -> str:
-    if request.path.startswith(OTHERS):
-        return i18n.SOURCE
     return request.accept_languages.best_match(i18n.LANGUAGES, i18n.SOURCE) or i18n.SOURCE
 
 
