@@ -5,7 +5,7 @@ stores is made of texts with translations, whole or with values in them:
 
     The destination responded 404 Not Found. The URL does not exist there.
 
-``translated`` finds these texts again and gives their translation.  What it does not know, such as the
+A value is written ``%(name)s``, or as ``str.format`` writes it.  ``translated`` finds these texts again and gives their translation.  What it does not know, such as the
 words of a service, stays as it is.  Standard library only.
 """
 
@@ -19,9 +19,12 @@ from functools import cache, lru_cache
 from relay import i18n
 
 VALUE = re.compile(r"%\((\w+)\)s")
+FORMATTED = re.compile(r"\{(\w+)(?:![a-z])?(?::[^{}]*)?\}")  # {name}, {name!a}, {name:.0f}
 END = re.compile(r"(?<=[.!?:;”])\s+")
 # The values that are texts of Relay themselves.  Others are names, words of a service or numbers.
-TEXTS = frozenset({"advice", "label", "thing", "time", "what", "why"})
+TEXTS = frozenset(
+    {"advice", "direction", "label", "last", "shape", "thing", "time", "unit", "what", "why"}
+)
 FIGURE = re.compile(r"\d{1,3}(?:,\d{3})*(?:\.\d+)?")
 FEWEST_LETTERS = 6  # of a text around its values: shorter ones would fit anything
 FEWEST_OF_ENTRY = 2  # in a short text that Relay wrote, such as "To Slack."
@@ -172,12 +175,22 @@ def _patterns(code: str) -> tuple[Pattern, ...]:
     """The texts with values of a language, the longest first."""
     catalog = getattr(i18n.translations(code), "_catalog", {})
     found = (
-        _pattern(text, translation)
+        _pattern(*_as_values(text, translation))
         for text, translation in catalog.items()
-        if isinstance(text, str) and VALUE.search(text) and "\x04" not in text
+        if isinstance(text, str)
+        and (VALUE.search(text) or FORMATTED.search(text))
+        and "\x04" not in text
     )
     kept = [one for one in found if one.letters >= FEWEST_OF_ENTRY]
     return tuple(sorted(kept, key=lambda one: -one.weight))
+
+
+def _as_values(text: str, translation: str) -> tuple[str, str]:
+    """Both with ``%(name)s`` for ``{name}``."""
+    if VALUE.search(text):
+        return text, translation
+    one, other = (FORMATTED.sub(r"%(\1)s", each.replace("%", "%%")) for each in (text, translation))
+    return one, other
 
 
 def _pattern(text: str, translation: str) -> Pattern:

@@ -12,6 +12,7 @@ from config import Config
 from relay.broker import Nudger
 from relay.email_digests import EmailDigests
 from relay.errors import Unavailable
+from relay.i18n import N_
 from relay.ingest import schemas, strict_json
 from relay.ingest.limits import Limits
 from relay.ingest.mistakes import describe_shape, find_mistake, time_unit
@@ -128,7 +129,7 @@ class Gateway:
             raise RefusalCode.MALFORMED_TIME(source_id=source_id)
         raise RefusalCode.CLOCK_OFF(
             seconds=abs(ahead_s),
-            direction="ahead of" if ahead_s > 0 else "behind",
+            direction=N_("ahead of") if ahead_s > 0 else N_("behind"),
             window_s=window_s,
             source_id=source_id,
         )

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from relay.i18n import N_
 from relay.ingest.signature import VerifyingKey
 
 MAX_KEYS = 20
@@ -24,7 +25,7 @@ PREFIX = re.compile(
 )
 HASHES = {16: "MD5", 20: "SHA-1", 48: "SHA-384", 64: "SHA-512"}
 SIZE = 32  # of HMAC-SHA256
-UNITS = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
+UNITS = {13: N_("milliseconds"), 16: N_("microseconds"), 19: N_("nanoseconds")}
 AROUND_SECRET = (  # before and after it
     ("", "\n", "remove the line break at the end of the secret"),
     ("", "\r\n", "remove the line break at the end of the secret"),
@@ -57,9 +58,9 @@ def time_unit(timestamp: str) -> str | None:
     if re.fullmatch(r"[0-9]+", timestamp):
         return UNITS.get(len(timestamp))
     if re.fullmatch(r"[0-9]{9,11}\.[0-9]+", timestamp):
-        return "seconds with a fraction"
+        return N_("seconds with a fraction")
     if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[A-Z][a-z]{2}, [0-9]{1,2} ", timestamp):
-        return "the form of a date"
+        return N_("the form of a date")
     return None
 
 
@@ -139,7 +140,7 @@ def describe_shape(signature: bytes) -> str | None:
     """What the header has instead of base64 of 32 bytes; None if its form is right."""
     forms = list(read_forms(signature))
     if not forms:
-        return "is not base64"
+        return N_("is not base64")
     (form,) = forms
     if len(form.mac) != SIZE:
         named = HASHES.get(len(form.mac))

@@ -20,15 +20,18 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 import relay.ingest
-from relay import database
+from relay import database, stored_text
+from relay.i18n import in_language
 from relay.ingest.refusals import RefusalCode
 from relay.models import SigningKey, db
 from relay.rules.states import SourceType
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
 from relay.services.sources import settings as source_settings
+from relay.stored_text import translated
 from tests.ingest.conftest import Sender, refresh
 from tests.support.events import comment
+from tests.support.languages import use_translations
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Scenario = Callable[[Sender], TestResponse]
@@ -276,3 +279,28 @@ def test_refusals_are_made_by_the_table_only() -> None:
 
 def test_no_two_refusals_have_the_same_sentence() -> None:
     assert len({code.value.sentence for code in RefusalCode}) == len(RefusalCode)
+
+
+def test_a_page_shows_every_refusal_in_german(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_translations(monkeypatch)
+    caches = (stored_text._translated, stored_text._patterns)
+    for cache in caches:
+        cache.cache_clear()
+    with in_language("de"):
+        shown = {code: translated(filled(code)) for code in RefusalCode}
+        late = RefusalCode.CLOCK_OFF(seconds=400, direction="behind", window_s=300).sentence
+        again = RefusalCode.FAILURES_RATE_LIMITED(address="203.0.113.7", last=late).sentence
+        words = translated(late), translated(again)
+    for cache in caches:
+        cache.cache_clear()
+    english = {"Correct", "Enter", "Copy", "request", "Relay's", "site's", "with"}
+    assert not [code for code, text in shown.items() if english & set(text.split())]
+    assert [code for code, text in shown.items() if text == filled(code)] == []
+    assert words[0].startswith("Die Zeit der Anfrage lag 400 s hinter der Uhr von Relay;")
+    assert words[0] in words[1], "a sentence within another"
+
+
+def filled(code: RefusalCode) -> str:
+    names = {name for _, name, _, _ in string.Formatter().parse(code.value.sentence) if name}
+    facts = {name: 437 if name == "seconds" else f"<{name}>" for name in names}
+    return code(detail="", **facts).sentence
