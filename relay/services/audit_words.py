@@ -14,6 +14,7 @@ from relay.event_types import event_type_of
 from relay.i18n import N_, _, ngettext
 from relay.models import AuditEntry, Delivery, Destination, Event, Source, Subscription, db
 from relay.services.audit import ACTIONS, COMMAND_LINE, RELAY
+from relay.stored_text import translated
 
 NUMBERED = re.compile(r"(delivery|destination) ([0-9]{1,18})")
 # the numbers of rows that the object already names
@@ -146,7 +147,7 @@ def detail_words(detail: Mapping[str, Any], names: Mapping[str, tuple[str, str]]
                 else f"{title_of(name)} {of['name']}"  # i18n: keep
             )
         elif name in ("sentence", "reason"):
-            said.append(value_words(value).rstrip("."))
+            said.append(translated(value_words(value)).rstrip("."))
         elif name == "event_type":
             said.append(_("Event type: %(name)s", name=_(event_type_of(str(value)).label)))
         else:
