@@ -99,7 +99,7 @@ def check_backup(connection: Connection) -> Finding:
             _(
                 "The last backup was made %(time)s UTC, more than %(limit)s %(unit)s ago.",
                 time=made,
-                limit=round(rule.threshold or 0.0, 6),
+                limit=format(rule.threshold or 0.0, "g"),
                 unit=_(rule.rule.unit),
             ),
             _("Make one: flask backup FILE, and check the job that should do so."),
