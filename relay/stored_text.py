@@ -23,9 +23,10 @@ FORMATTED = re.compile(r"\{(\w+)(?:![a-z])?(?::[^{}]*)?\}")  # {name}, {name!a},
 END = re.compile(r"(?<=[.!?:;”])\s+")
 # The values that are texts of Relay themselves.  Others are names, words of a service or numbers.
 TEXTS = frozenset(
-    {"advice", "direction", "label", "last", "shape", "thing", "time", "unit", "what", "why"}
+    {"advice", "day", "direction", "label", "last", "shape", "thing", "time", "unit", "what", "why"}
 )
 FIGURE = re.compile(r"\d{1,3}(?:,\d{3})*(?:\.\d+)?")
+CLOCK = re.compile(r"\d\d:\d\d")
 FEWEST_LETTERS = 6  # of a text around its values: shorter ones would fit anything
 FEWEST_OF_ENTRY = 2  # in a short text that Relay wrote, such as "To Slack."
 QUOTED, QUOTES = re.compile("“([^“”]*)”"), i18n.N_("“%(value)s”")
@@ -128,8 +129,6 @@ def _known(code: str, part: str, fewest: int, depth: int) -> tuple[int, str] | N
         return len(part), whole
     best: tuple[int, str] | None = None
     for pattern in _patterns(code):
-        if best and pattern.weight <= best[0]:
-            break  # the heaviest come first
         found = pattern.values_in(part)
         if found is None or not _is_sure(pattern, found, fewest, depth):
             continue
@@ -145,7 +144,9 @@ def _is_sure(pattern: Pattern, values: Mapping[str, str], fewest: int, depth: in
     """A text with few letters of its own, such as "5 hours", is one only within another, of numbers."""
     if pattern.letters >= fewest:
         return True
-    return depth > 0 and all(FIGURE.fullmatch(value) for value in values.values())
+    return depth > 0 and any(
+        FIGURE.fullmatch(value) or CLOCK.fullmatch(value) for value in values.values()
+    )
 
 
 def _value(code: str, name: str, value: str, fewest: int, depth: int) -> tuple[int, str]:
@@ -172,7 +173,7 @@ DECIMAL_POINT, THOUSANDS = i18n.N_("."), i18n.N_(",")
 
 @cache
 def _patterns(code: str) -> tuple[Pattern, ...]:
-    """The texts with values of a language, the longest first."""
+    """The texts with values of a language, the longest first: of two that are as good, the first wins."""
     catalog = getattr(i18n.translations(code), "_catalog", {})
     found = (
         _pattern(*_as_values(text, translation))

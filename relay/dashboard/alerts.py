@@ -44,6 +44,7 @@ PAGE_WORDS = {
     "ai": N_("View AI steps"),
     "alerts": N_("View channels"),
 }
+OTHER_PAGE = N_("View page")
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _answer(alert_id: int, action: Callable[[], Any], sentence: str) -> Any:
 
 def page_words(path: str) -> str:
     """The text of the link to the page that shows an alert: ``View destination``."""
-    return _(PAGE_WORDS.get(path.lstrip("/").partition("/")[0].partition("?")[0], N_("View page")))
+    return _(PAGE_WORDS.get(path.lstrip("/").partition("/")[0].partition("?")[0], OTHER_PAGE))
 
 
 def rule_label(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -44,6 +44,19 @@ def duration(seconds: float) -> str:
         if seconds >= (2 * size if size > 60 else size):
             return counted(int(seconds // size), one, many)
     return counted(max(0, int(seconds)), N_("%(count)s second"), N_("%(count)s seconds"))
+
+
+MONTHS = (
+    *(N_("%(count)s January"), N_("%(count)s February"), N_("%(count)s March")),
+    *(N_("%(count)s April"), N_("%(count)s May"), N_("%(count)s June")),
+    *(N_("%(count)s July"), N_("%(count)s August"), N_("%(count)s September")),
+    *(N_("%(count)s October"), N_("%(count)s November"), N_("%(count)s December")),
+)
+
+
+def day_of(instant: date) -> str:
+    """``24 November``."""
+    return MONTHS[instant.month - 1] % {"count": instant.day}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,9 @@ def read(context: Context) -> Iterator[Reading]:
     )
     threshold = context.thresholds[RULE]
     for row in rows:
+        addresses_words = counted(
+            row.addresses, N_("%(count)s IP address"), N_("%(count)s IP addresses")
+        )
         attempts = counted(row.number, N_("%(count)s sign-in"), N_("%(count)s sign-ins"))
         yield Reading(
             RULE,
@@ -46,9 +49,7 @@ def read(context: Context) -> Iterator[Reading]:
                 "%(what)s as %(email)s failed in the last 15 minutes, from %(thing)s.",
                 what=attempts,
                 email=row.email,
-                thing=counted(
-                    row.addresses, N_("%(count)s IP address"), N_("%(count)s IP addresses")
-                ),
+                thing=addresses_words,
             ),
             ADVICE,
             path=f"/team/{row.id}",

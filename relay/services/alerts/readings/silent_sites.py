@@ -24,7 +24,7 @@ from relay.models import Event, EventHour
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.rhythm import Rhythm, Silence, SimpleRhythm, hour_of, rhythm_of, start_of
 from relay.services.alerts.event_hours import HOUR, KEPT, counted_until
-from relay.services.alerts.readings import Context, ObservedSite, counted
+from relay.services.alerts.readings import Context, ObservedSite, counted, day_of
 
 RULE = "silent_site"
 BEHIND = timedelta(hours=3)  # if the counts are older, nothing is decided
@@ -277,13 +277,21 @@ def _reading(
     )
 
 
+# By how many days ago: in the time zone of the site, and in UTC.
+TIMES = {
+    0: (N_("%(hour)s today (%(zone)s)"), N_("%(hour)s UTC today")),
+    1: (N_("%(hour)s yesterday (%(zone)s)"), N_("%(hour)s UTC yesterday")),
+}
+OTHER_TIMES = (N_("%(hour)s on %(day)s (%(zone)s)"), N_("%(hour)s UTC on %(day)s"))
+
+
 def _time(last: LastEvent, now: datetime) -> str:
     """``10:12 today (Europe/Vienna)``, ``10:12 UTC yesterday`` or ``10:12 UTC on 24 November``."""
     zone = last.zone or UTC
     at, today = last.at.astimezone(zone), now.astimezone(zone).date()
-    days = (today - at.date()).days
-    day = {0: "today", 1: "yesterday"}.get(days, f"on {at.day} {at:%B}")
-    return f"{at:%H:%M} {day} ({last.zone.key})" if last.zone else f"{at:%H:%M} UTC {day}"
+    said = {"hour": f"{at:%H:%M}", "day": day_of(at), "zone": last.zone.key if last.zone else ""}
+    in_zone, in_utc = TIMES.get((today - at.date()).days, OTHER_TIMES)
+    return (in_zone if last.zone else in_utc) % said
 
 
 def _usual_gap(gap: timedelta) -> str:

@@ -13,7 +13,7 @@ from relay.i18n import N_, _
 from relay.models import Event, SigningKey
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.states import KeyState
-from relay.services.alerts.readings import Context, ObservedSite
+from relay.services.alerts.readings import Context, ObservedSite, day_of
 
 RULE = "old_key"
 # A site that changed to the new key seldom uses the old one again; with two installations, one may.
@@ -91,7 +91,7 @@ def _reading(context: Context, site: ObservedSite, key: Any) -> Reading:
             name=site.name,
             key=key.key_id,
             hour=f"{key.not_after:%H:%M}",
-            day=f"{key.not_after.day} {key.not_after:%B}",
+            day=day_of(key.not_after),
         ),
         advice=ADVICE,
         path=site.path,

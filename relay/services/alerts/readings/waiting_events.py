@@ -16,7 +16,7 @@ from relay.event_types import INTERNAL_TYPES
 from relay.i18n import N_
 from relay.models import Intake
 from relay.rules.alerts import Reading, ReadingLevel
-from relay.services.alerts.readings import Context, ObservedSite, counted
+from relay.services.alerts.readings import Context, ObservedSite, counted, day_of
 from relay.services.ledger.labels import of_type
 
 RULE = "plugin_outbox"
@@ -115,7 +115,7 @@ def _reading(site: ObservedSite, report: Any, left: Mapping[str, int]) -> Readin
             "what": what,
             "name": site.name,
             "hour": f"{report.until:%H:%M}",
-            "day": f"{report.until.day} {report.until:%B}",
+            "day": day_of(report.until),
         },
         advice=ADVICE,
         path=site.path,
