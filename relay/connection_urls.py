@@ -18,11 +18,11 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from psycopg import pq
-from redis.connection import parse_url
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.errors import SettingsError
+from relay.lean_redis import parse_url
 
 # The password is as short as the rest allows: it may contain any character.
 PARTS = re.compile(

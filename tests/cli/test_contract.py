@@ -96,6 +96,27 @@ def test_the_version_needs_no_settings() -> None:
     assert json.loads(done.stdout)["relay"] == __version__
 
 
+UNUSED = (
+    "liquid", "marshmallow", "opentelemetry.sdk", "phonenumbers", "requests", "webauthn",
+    "relay.api", "relay.dashboard", "relay.delivery", "relay.destinations", "relay.ingest",
+)  # fmt: skip
+
+
+def test_a_list_imports_nothing_that_it_does_not_use(sqlite_url: str, data_dir: Path) -> None:
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); import flask.cli as f; f.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'flask'; {code}", "sources", "list"],
+        cwd=ROOT,
+        env=relay_env(data_dir, DATABASE_URL=sqlite_url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    loaded = done.stdout.split()
+    assert done.returncode == 0 and "relay.cli.sources" in loaded, done.stderr
+    assert [name for name in UNUSED if name in loaded] == []
+
+
 def test_words_are_completed_without_settings() -> None:
     asked = {"_FLASK_COMPLETE": "bash_complete", "COMP_WORDS": "flask repl", "COMP_CWORD": "1"}
     done = subprocess.run(

@@ -56,7 +56,7 @@ def test_a_delivery_that_is_not_needed_keeps_its_state(run: Run, app: Flask, sin
     assert (listed["state"], listed["not_needed"]) == ("discarded", True)
     assert "discarded (not needed)" in run("deliveries", "list")
     assert "discarded (not needed)" in run("deliveries", "show", str(listed["id"]))
-    assert "Hook: discarded (not needed), 1 attempt" in run("events", "show", listed["event_id"])
+    assert "Hook: discarded (not needed), 1 attempt\n" in run("events", "show", listed["event_id"])
 
 
 def test_a_mistyped_event_type_is_named_with_the_one_that_was_meant(
