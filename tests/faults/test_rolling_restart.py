@@ -18,7 +18,7 @@ import requests
 
 from relay.launcher.valkey import Valkey
 from tests.faults.conftest import add
-from tests.faults.figures import Figures, size
+from tests.faults.figures import FULL, Figures, size
 from tests.faults.load import arrivals, extras
 from tests.support.authority import Authority
 from tests.support.events import comment
@@ -152,13 +152,14 @@ def answers(stack: Stack) -> bool:
         return False
 
 
-@pytest.mark.parametrize("hosts", [1, 2], ids=["by-socket", "two-hosts"], indirect=True)
+# A restart with the sockets of the service manager is tested without a proxy too: tests/web/test_server.py.
+@pytest.mark.parametrize("hosts", [1, 2] if FULL else [2], indirect=True)
 def test_a_restart_of_each_process_behind_nginx_fails_loses_and_repeats_nothing(
     hosts: list[Stack], proxied: Stack, sink: Sink, figures: Figures
 ) -> None:
     secret = proxied.make_source().secret
     add(proxied, sink, "Sink", "/in")
-    between = size(40, 400)
+    between = size(25, 400)
     traffic = Traffic(proxied, secret)
     try:
         for host in hosts:
