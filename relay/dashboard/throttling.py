@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, render_template, request, url_for
 from relay import database
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.filters import duration
-from relay.dashboard.time_zones import current_zone
+from relay.dashboard.time_zones import current_zone, day_and_time
 from relay.destinations.base import Kind
 from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid
@@ -191,7 +191,7 @@ def retry_dots(waits: Sequence[float], made: int, due_at: datetime, zone: tzinfo
             continue
         if number > made + 1:
             at += timedelta(seconds=waits[number - 2])
-        when = at.astimezone(zone).strftime("%a %d %b %H:%M")
+        when = day_and_time(at.astimezone(zone), weekday=True)
         state = "next" if number == made + 1 else "later"
         words = (
             _("Attempt %(number)s: next, %(time)s", number=number, time=when)
