@@ -20,6 +20,9 @@ GERMAN = {
     "The oldest of %(count)s failed %(time)s ago (%(percent)s %%).": "%(count)s, die älteste vor %(time)s "
     "(%(percent)s %%).",
     "To %(name)s.": "An %(name)s.",
+    "%(name)s failed: %(why)s": "%(name)s ist fehlgeschlagen: %(why)s",
+    "%(host)s does not answer; Relay retries.": "%(host)s antwortet nicht; Relay versucht es erneut.",
+    "; Relay retries.": "; Relay versucht es erneut.",
 }
 
 
@@ -36,7 +39,12 @@ class Texts(NullTranslations):
 def in_german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = i18n.translations
     monkeypatch.setattr(i18n, "translations", lambda code: Texts() if code == "de" else found(code))
-    caches = (stored_text._translated, stored_text._patterns)
+    caches = (
+        stored_text._in_language,
+        stored_text._candidates,
+        stored_text._patterns,
+        stored_text._without_ends,
+    )
     for cache in caches:
         cache.cache_clear()
     with i18n.in_language("de"):
@@ -65,7 +73,14 @@ def in_german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "No such “token”. The URL does not exist there. Check it.",
             "No such „token“. Die URL gibt es dort nicht. Prüfen Sie sie.",
         ),
+        (  # the words of a service stay, also if they look like ours
+            "The destination responded 404: “Relay paused X: The URL does not exist there. Check it.”.",
+            "Das Ziel antwortete mit 404: „Relay paused X: The URL does not exist there. Check it.“.",
+        ),
+        ("Payment failed: no hours. Order 7 hours", "Payment failed: no hours. Order 7 hours"),
+        ("Many hours", "Many hours"),
         ("Everything that Relay does not know.", "Everything that Relay does not know."),
+        ("mail.example.com does not answer.", "mail.example.com antwortet nicht."),
         ("To Slack.", "To Slack."),  # could be a note of a person
         (None, ""),
     ],
@@ -86,3 +101,9 @@ def test_a_reader_of_english_gets_what_is_stored() -> None:
 
 def test_figures_have_the_signs_of_the_language(in_german: None) -> None:
     assert stored_text.figure("1,234.5") == "1.234,5"
+
+
+def test_the_words_of_a_service_cannot_make_a_page_slow(in_german: None) -> None:
+    reading = stored_text._Reading("de", stored_text.FEWEST_LETTERS)
+    reading.read(" ".join(f"Relay paused X{n}: The URL failed: y{n}." for n in range(15)), 0)
+    assert reading.steps > -2 * stored_text.MOST_PIECES**2  # what is left is looked up whole only

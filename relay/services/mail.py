@@ -40,6 +40,7 @@ IN_OTHER_WORDS = (
     ("Enter them again", "Correct RELAY_MAIL_URL"),  # i18n: keep
     (", then resume", ""),
     (", then resend", ""),
+    ("; Relay retries.", "."),
     (" Relay retries.", ""),
 )
 

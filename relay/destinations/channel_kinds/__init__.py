@@ -20,7 +20,9 @@ from relay.i18n import N_
 class EmailChannel(Email):
     tagline = N_("Sends an e-mail through your own mail server.")
     schema = EmailSchema(exclude=("recipient", "reply_to", "subject", "text", "links"))
-    schema.fields["to"].required = True  # a destination may write to the customer instead
+    to = schema.fields["to"]
+    to.required = True  # a destination may write to the customer instead
+    to.error_messages = {**to.error_messages, "required": N_("Enter an e-mail address.")}
 
 
 class SlackChannel(Slack):

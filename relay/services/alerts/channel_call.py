@@ -47,6 +47,11 @@ SENTENCES = (
     N_("It does not accept Relay's credentials. Enter them again in the channel's settings."),
     N_("The URL does not exist there. Check it in the channel's settings."),
     N_("The URL does not accept messages. Check it in the channel's settings."),
+    N_("The service did not answer within %(seconds)s s."),
+    N_(
+        "The certificate authority in the channel's settings cannot be read. Paste its certificate again, from "
+        "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
+    ),
     N_("This URL was permanently closed. Enter a new URL in the channel's settings."),
 )
 

@@ -20,7 +20,12 @@ from relay.rules.states import AccessState
 from relay.services.audit import By, record
 
 # The sentences about replies are written for deliveries, which a pause holds.
-IN_OTHER_WORDS = ((", then resume.", "."), (" and resume.", "."), (" Relay retries.", ""))
+IN_OTHER_WORDS = (
+    (", then resume.", "."),
+    (" and resume.", "."),
+    ("; Relay retries.", "."),
+    (" Relay retries.", ""),
+)
 # What they become, for translation.
 SENTENCES = (
     N_("Create a new access token in HubSpot, enter it in the settings."),
