@@ -201,7 +201,7 @@
   function saveDraft(form) {
     if (!page().person || !isKeptForm(form)) return;
     const values = valuesOf(form);
-    if (values.length) stored.write(keyOf(form), { values, at: Date.now() });
+    if (values.length) stored.write(keyOf(form), { values, person: page().person });
     else sessionStorage.removeItem(keyOf(form));
   }
 
@@ -219,7 +219,10 @@
 
   function restore() {
     if (!page().person || document.querySelector("[data-error-page]")) return;
-    for (const key of stored.keys()) if (stored.read(key)?.sent) sessionStorage.removeItem(key);
+    for (const key of stored.keys()) {
+      const draft = stored.read(key);
+      if (draft?.sent || draft?.person !== page().person) sessionStorage.removeItem(key); // another person's, too
+    }
     let restored = false;
     for (const form of document.querySelectorAll("main form")) {
       const draft = isKeptForm(form) && stored.read(keyOf(form));
