@@ -62,13 +62,13 @@ EXPIRED = N_(
 
 def answer(status: int, sentence: str = "", title: str = "") -> Response:
     """An error as a toast for htmx, else as a page."""
-    sentence = sentence or _(SENTENCES.get(status, SENTENCES[400]))
-    if htmx.wants_fragment():
-        return htmx.toast_only(sentence, status)
     if status in NO_DATABASE:
         g.person = None  # the user cannot be read, so the page has no menu
     else:
-        _person()
+        _person()  # before any text: it is in the language of this person
+    sentence = sentence or _(SENTENCES.get(status, SENTENCES[400]))
+    if htmx.wants_fragment():
+        return htmx.toast_only(sentence, status)
     title = title or _(TITLES.get(status, TITLES[400] if status < 500 else TITLES[500]))
     html = render_template("error.html", status=status, title=title, sentence=sentence)
     return make_response(html, status)
@@ -98,6 +98,7 @@ def on_http(exc: HTTPException) -> Response | HTTPException:
 def on_expired_form(_exc: CSRFError) -> Response:
     """The form belongs to an earlier session.  Its fields are kept, if it is one of our own forms."""
     if htmx.is_htmx():
+        _person()  # the text is in the language of this person
         response = answer(403, _(EXPIRED), _(EXPIRED_TITLE))
         response.headers["Relay-Expired"] = "1"  # the page then takes the token of the new session
         return response
@@ -106,6 +107,7 @@ def on_expired_form(_exc: CSRFError) -> Response:
         if g.person is None:
             return guard.sign_in_first()
         return make_response(kept_forms.continue_page(kept), 403)
+    _person()
     return answer(403, _(EXPIRED), _(EXPIRED_TITLE))
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from jinja2 import Environment
+from sqlalchemy import select
 
 from relay import i18n
 from relay.dashboard import finder, script_texts
+from relay.models import AuditEntry, db
 from tests.dashboard.conftest import Visitor, text_of
 from tests.support.languages import use_translations
 
@@ -45,6 +47,22 @@ def test_a_refusal_is_in_the_language_of_the_page(app: Flask, admin: Visitor) ->
     assert page.status_code == 422 and "E-Mail-Adresse oder Passwort ist falsch." in page.text
     lost = visitor.get("/nothing-here", headers=GERMAN)
     assert lost.status_code == 404 and "Seite nicht gefunden" in lost.text
+
+
+def test_what_is_stored_is_english_whoever_does_it(app: Flask, admin: Visitor) -> None:
+    data = {"kind": "inbox", "name": "Kasten", "events": "*"}
+    assert admin.post("/destinations/new?kind=inbox", data, headers=GERMAN).status_code == 303
+    with app.app_context():
+        entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+        assert entry is not None and entry.action == "destination.create"
+        assert entry.detail["sentence"] == "When anything happens, store it in Kasten."
+
+
+def test_an_error_of_htmx_is_in_the_person_s_language(admin: Visitor) -> None:
+    admin.post("/account", {"name": "Ada", "time_zone": "", "language": "de"})
+    old = {"csrf_token": "old", "name": "x"}
+    answer = admin.client.post("/account", data=old, headers={"HX-Request": "true"})
+    assert answer.status_code == 403 and "Dieses Formular" in answer.text
 
 
 def test_the_api_and_ingest_answer_in_english(app: Flask) -> None:

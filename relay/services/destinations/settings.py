@@ -130,7 +130,7 @@ def create_destination(
         destination.subscriptions = [subscription]
     db.session.add(destination)
     _keep_version(destination, by)
-    said = [subscription_settings.sentence_of(one) for one in destination.subscriptions]
+    said = [subscription_settings.sentence_for_audit(one) for one in destination.subscriptions]
     record(by, "destination.create", name, kind=kind, sentence=" ".join(said))
     db.session.commit()
     read_account_soon(destination)

@@ -157,7 +157,7 @@ def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Su
     made.destination_id = destination.id
     made.destination = destination
     db.session.add(made)
-    record(by, "subscription.create", destination.name, sentence=_for_audit(made))
+    record(by, "subscription.create", destination.name, sentence=sentence_for_audit(made))
     db.session.commit()
     return made
 
@@ -170,7 +170,7 @@ def change(subscription: Subscription, wanted: SubscriptionSettings, by: By) -> 
     subscription.conditions = check_conditions(wanted.conditions)
     subscription.event_types, subscription.sources = patterns, sources
     label = subscription.destination.name
-    record(by, "subscription.update", label, sentence=_for_audit(subscription))
+    record(by, "subscription.update", label, sentence=sentence_for_audit(subscription))
     db.session.commit()
     return subscription
 
@@ -242,7 +242,7 @@ def remove(subscription: Subscription, by: By) -> int:
         by,
         "subscription.remove",
         subscription.destination.name,
-        sentence=_for_audit(subscription),
+        sentence=sentence_for_audit(subscription),
         discarded=pending,
         failed_discarded=failed,
     )
@@ -291,7 +291,8 @@ def sentence_of(subscription: Subscription) -> str:
     return read_back(subscription.destination, wanted)
 
 
-def _for_audit(subscription: Subscription) -> str:
+def sentence_for_audit(subscription: Subscription) -> str:
+    """``sentence_of`` in English: what is stored has one language."""
     with in_language(SOURCE):
         return sentence_of(subscription)
 
