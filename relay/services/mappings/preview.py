@@ -292,9 +292,9 @@ def _why_wrong(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> str:
         labels = {one.name: _(one.label) for one in bench.targets}
         label = labels.get(problem.target, problem.target)
         if problem.code == "missing_field":
-            return _("have no value for %(field)s", field=label)
+            return _("without a value for %(field)s", field=label)
         if problem.code == "bad_value":
-            return _("have a value in %(field)s that does not fit", field=label)
+            return _("with a value in %(field)s that does not fit", field=label)
         return problem.sentence
     try:
         requests_of(bench.kind, bench.config, sample.message, rules)

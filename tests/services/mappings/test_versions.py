@@ -272,8 +272,8 @@ def test_a_dry_run_counts_sendable_events_and_problems(app: Flask, crm: int) -> 
     found = dry_run(table, table.default_mapping)
     assert (found.fine, found.total) == (4, 7)
     assert found.wrong == {
-        "have no value for E-mail": 2,
-        "have a value in E-mail that does not fit": 1,
+        "without a value for E-mail": 2,
+        "with a value in E-mail that does not fit": 1,
     }
 
 
