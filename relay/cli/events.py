@@ -12,7 +12,6 @@ from relay.event_types import INTERNAL_TYPES
 from relay.models import Delivery, Event
 from relay.services import event_list, events
 from relay.services.audit import COMMAND_LINE
-from relay.services.subscriptions.settings import check_patterns
 
 
 @click.group("events")
@@ -72,6 +71,8 @@ def list_(
 ) -> None:
     """List events, newest first."""
     if event_type and event_type not in INTERNAL_TYPES:  # of those none is listed
+        from relay.services.subscriptions.settings import check_patterns
+
         check_patterns([event_type])
     event_filter = events.EventFilter(event_type, source, state or "", text, anywhere=True)
     page = event_list.list_events(event_filter, limit, after)

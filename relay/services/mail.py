@@ -18,7 +18,6 @@ from email.utils import format_datetime
 from flask import Flask, current_app
 
 from relay.connection_urls import MailAccount
-from relay.delivery.message import shared_transport
 from relay.destinations.kinds.email.addresses import parse_address
 from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.redaction import mask_text
@@ -76,6 +75,8 @@ def send(mail: TextMail) -> str:
         request = _request(account, mail)
     except ValueError as exc:
         return str(exc)
+    from relay.delivery.message import shared_transport  # here: few commands send mail
+
     reply = smtp.send(request, shared_transport(current_app._get_current_object()))  # type: ignore[attr-defined]
     signal = signal_of(reply)
     if isinstance(signal, Accepted):

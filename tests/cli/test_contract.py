@@ -102,10 +102,13 @@ UNUSED = (
 )  # fmt: skip
 
 
-def test_a_list_imports_nothing_that_it_does_not_use(sqlite_url: str, data_dir: Path) -> None:
+@pytest.mark.parametrize("noun", ["sources", "events"])
+def test_a_list_imports_nothing_that_it_does_not_use(
+    noun: str, sqlite_url: str, data_dir: Path
+) -> None:
     code = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); import flask.cli as f; f.main()"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.argv[0] = 'flask'; {code}", "sources", "list"],
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'flask'; {code}", noun, "list"],
         cwd=ROOT,
         env=relay_env(data_dir, DATABASE_URL=sqlite_url),
         capture_output=True,
@@ -113,7 +116,7 @@ def test_a_list_imports_nothing_that_it_does_not_use(sqlite_url: str, data_dir: 
         timeout=60,
     )
     loaded = done.stdout.split()
-    assert done.returncode == 0 and "relay.cli.sources" in loaded, done.stderr
+    assert done.returncode == 0 and f"relay.cli.{noun}" in loaded, done.stderr
     assert [name for name in UNUSED if name in loaded] == []
 
 
