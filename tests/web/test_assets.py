@@ -23,7 +23,7 @@ FIRST_PAGE = 250_000  # bytes over the network, with everything it loads
 REFRESH = 10_000
 TYPE = (".75", ".8125", ".875", "1", "1.125", "1.25", "1.5", "2")
 SPACING = (".125", ".25", ".5", ".75", "1", "1.25", "1.5", "2", "3")
-KEPT = {"margin-left: 5rem"}  # as wide as the number beside it
+KEPT = {"margin-left: 8rem"}  # as wide as the number beside it
 
 
 def built(name: str) -> Path:
