@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx, privacy, views
+from relay.dashboard.filters import written
 from relay.dashboard.time_zones import end_of_day, start_of_day
 from relay.i18n import N_, _
 from relay.models import Delivery, Event, db
@@ -204,6 +206,11 @@ SUBJECTS = {
 }
 
 
+def _amount(total: Any) -> str:
+    """``129.90`` as the language of the reader writes it; other texts as they are."""
+    return written(str(total)) if re.fullmatch(r"-?\d+(\.\d+)?", str(total)) else str(total)
+
+
 def subject_of(event_type: str, data: dict[str, Any]) -> str:
     """In a few words.  The data of custom types can have any shape."""
     family = event_type.partition(".")[0]
@@ -211,7 +218,7 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
         author = isolated(data.get("author") or _("Someone"))
         return short(f"{author}: {data.get('content', '')}")
     if family in ("order", "subscription"):
-        total = f"{data.get('total', '')} {data.get('currency', '')}"  # i18n: keep
+        total = f"{_amount(data.get('total', ''))} {data.get('currency', '')}"  # i18n: keep
         named = _("Order %(number)s") if family == "order" else _("Subscription %(number)s")
         number = named % {"number": data.get("number", "")}
         customer = data.get("customer")

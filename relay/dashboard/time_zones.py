@@ -107,6 +107,7 @@ def _midnight(text: str, days_later: int = 0) -> datetime | None:
 def init_app(app: Flask) -> None:
     app.add_template_filter(day)
     app.add_template_filter(exact)
+    app.add_template_filter(day, "written_day")
     app.add_template_filter(exact_twice)
     app.add_template_filter(for_input)
     app.add_template_global(zone_name)

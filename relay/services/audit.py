@@ -142,7 +142,7 @@ ACTIONS = {
     "user.totp_add": N_("Set up an authenticator app"),
     "user.totp_remove": N_("Removed an authenticator app"),
     "user.sites": N_("Changed the sites of a user"),
-    "user.update": N_("Changed their name or time zone"),
+    "user.update": N_("Changed their name, time zone or language"),
     "view.remove": N_("Removed a saved view"),
     "view.rename": N_("Renamed a saved view"),
     "view.save": N_("Saved a view of a list"),

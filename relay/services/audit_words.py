@@ -36,14 +36,23 @@ TITLES = (
     *(N_("Rule"), N_("Second factors"), N_("Secrets changed"), N_("Sessions"), N_("Site")),
     *(N_("Sites"), N_("Still delivered"), N_("Subscription"), N_("Subscriptions")),
     *(N_("Tokens revoked"), N_("Type"), N_("URL"), N_("User"), N_("Version"), N_("Via")),
-    *(N_("Window"),),
+    *(N_("AI answers"), N_("Attempts"), N_("Failed deliveries"), N_("Language"), N_("Notes")),
+    *(N_("Owner"), N_("Passkeys"), N_("Quiet hours"), N_("Rules"), N_("Severity"), N_("Threshold")),
+    *(N_("Time zone"), N_("Timezone"), N_("Until"), N_("Window")),
 )
 ACTORS = frozenset((N_("command line"), COMMAND_LINE.actor, RELAY.actor))
 # What a detail says in words of Relay.
 VALUES = frozenset(
     (
         *(N_("active"), N_("admin"), N_("all"), N_("current"), N_("default"), N_("disabled")),
-        *(N_("failed delivery"), N_("invited"), N_("link"), N_("may have leaked"), N_("never")),
+        *(
+            N_("failed delivery"),
+            N_("invited"),
+            N_("link"),
+            N_("may have leaked"),
+            N_("never"),
+            N_("none"),
+        ),
         *(N_("original"), N_("passkey"), N_("password"), N_("routine"), N_("support")),
         *(N_("viewer"),),
     )
