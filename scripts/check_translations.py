@@ -83,7 +83,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{(\w*)\}")
 def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
     """(line, text) of what no translation covers."""
     lines = source.splitlines()
-    environment = Environment(extensions=[jinja_i18n])
+    environment = Environment(extensions=[jinja_i18n], autoescape=True)
     tokens = [t for t in environment.lex(source) if t[1] not in ("whitespace",)]
     text: list[str] = []  # the page with code replaced, line breaks kept
     inside, at = False, 1

@@ -128,7 +128,7 @@ def shell(folder: Path) -> list[str]:
     env |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     mounts = (
         f"mount --rbind /dev {folder}/dev",
-        f"mount -t tmpfs -o mode=1777 none {folder}/dev/shm",
+        f"mount -t tmpfs -o mode=1777 none {folder / 'dev' / 'shm'}",
         f"mount -t proc none {folder}/proc",
         f"mount -t tmpfs none {folder}/run",
     )
