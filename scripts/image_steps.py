@@ -153,7 +153,12 @@ def start(folder: Path, home: Path, second: list[tuple[str, str]], port: int) ->
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="relay-image-") as name:
         home, second = build(Path(name))
-        for path in ("relay/static/gen/manifest.json", "healthcheck.py", ".venv/bin/dramatiq"):
+        for path in (
+            "relay/static/gen/manifest.json",
+            "relay/translations/de/LC_MESSAGES/messages.mo",
+            "healthcheck.py",
+            ".venv/bin/dramatiq",
+        ):
             if not (home / path).exists():
                 sys.exit(f"The image has no {HOME}/{path}.")
         for path in ("node_modules", "scripts", "tests", "build"):

@@ -141,7 +141,8 @@ def prepare(name: str, group: Group, fresh: bool) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     words = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     listed = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    generated = (path.relative_to(ROOT) for path in (ROOT / "relay/static/gen").rglob("*"))
+    built = (*(ROOT / "relay/static/gen").rglob("*"), *(ROOT / "relay/translations").rglob("*.mo"))
+    generated = (path.relative_to(ROOT) for path in built)
     for path in (*listed.split("\0"), *map(str, generated)):
         if path and (ROOT / path).is_file():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

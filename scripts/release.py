@@ -56,6 +56,8 @@ def build_packages(version: str, target: Path) -> Path:
                 (copy / one).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / one, copy / one)
         shutil.copytree(ROOT / "relay/static/gen", copy / "relay/static/gen")
+        for built in (ROOT / "relay/translations").rglob("*.mo"):
+            shutil.copy2(built, copy / built.relative_to(ROOT))
         run(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, cwd=copy)
     wheel = target / f"relay-{version}-py3-none-any.whl"
     if not wheel.exists() or not (target / f"relay-{version}.tar.gz").exists():
@@ -105,7 +107,11 @@ def try_wheel(wheel: Path, installed: Path | None = None) -> None:
             sys.exit(f"flask init printed no link:\n{said}")
         server = subprocess.Popen([python, "-m", "relay.web.server"], cwd=folder, env=env)
         try:
-            for path, expected in (("/readyz", b"ready"), ("/sign-in", b"/static/gen/app.")):
+            for path, expected in (
+                ("/readyz", b"ready"),
+                ("/sign-in", b"/static/gen/app."),
+                ("/sign-in", b"Anmelden"),  # the translations are there
+            ):
                 if expected not in answer(f"http://127.0.0.1:{port}{path}", server):
                     sys.exit(f"{path} of the installed wheel has no {expected!r}.")
         finally:
@@ -115,11 +121,12 @@ def try_wheel(wheel: Path, installed: Path | None = None) -> None:
 
 
 def answer(url: str, server: subprocess.Popen[bytes]) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept-Language": "de"})
     for _ in range(300):
         if server.poll() is not None:
             sys.exit(f"The server of the wheel ended with {server.returncode}.")
         try:
-            with urllib.request.urlopen(url, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=10) as response:
                 return bytes(response.read())
         except OSError:
             time.sleep(0.1)
