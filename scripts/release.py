@@ -110,7 +110,7 @@ def try_wheel(wheel: Path, installed: Path | None = None) -> None:
             for path, expected in (
                 ("/readyz", b"ready"),
                 ("/sign-in", b"/static/gen/app."),
-                ("/sign-in", b"Anmelden"),  # the translations are there
+                ("/sign-in", b"Willkommen"),  # the translations are there
             ):
                 if expected not in answer(f"http://127.0.0.1:{port}{path}", server):
                     sys.exit(f"{path} of the installed wheel has no {expected!r}.")
