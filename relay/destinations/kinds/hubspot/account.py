@@ -14,7 +14,7 @@ from relay.i18n import N_, _
 from relay.rules.lifecycle import Accepted
 
 ORDER_KEY = "relay_order_key"
-OBJECTS = {"contacts": ("contact", "Contact"), "deals": ("deal", "Deal")}
+OBJECTS = {"contacts": ("contact", N_("Contact")), "deals": ("deal", N_("Deal"))}
 REQUIRED = {"contact.email", "deal.dealname", "deal.dealstage"}
 TYPES = {
     "string": "text",

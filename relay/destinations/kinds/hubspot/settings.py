@@ -15,7 +15,7 @@ from relay.secrets.references import is_reference
 
 CONTACT, FORM = "contact", "form"
 MAX_RECORDS = 100  # in one call
-VERSIONS = [("2026-03", "2026-03 (newest)"), ("v3", "v3 (older)")]
+VERSIONS = [("2026-03", N_("2026-03 (newest)")), ("v3", N_("v3 (older)"))]
 CONSENT = "I agree that this site stores and processes my data to answer my request."  # i18n: keep
 
 
