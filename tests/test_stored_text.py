@@ -8,6 +8,7 @@ from gettext import NullTranslations
 import pytest
 
 from relay import i18n, stored_text
+from tests.support.languages import forget_stored_texts
 
 GERMAN = {
     ".": ",",
@@ -39,18 +40,10 @@ class Texts(NullTranslations):
 def in_german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = i18n.translations
     monkeypatch.setattr(i18n, "translations", lambda code: Texts() if code == "de" else found(code))
-    caches = (
-        stored_text._in_language,
-        stored_text._candidates,
-        stored_text._patterns,
-        stored_text._without_ends,
-    )
-    for cache in caches:
-        cache.cache_clear()
+    forget_stored_texts()
     with i18n.in_language("de"):
         yield
-    for cache in caches:
-        cache.cache_clear()
+    forget_stored_texts()
 
 
 @pytest.mark.parametrize(

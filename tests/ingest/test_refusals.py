@@ -20,7 +20,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 import relay.ingest
-from relay import database, stored_text
+from relay import database
 from relay.i18n import in_language
 from relay.ingest.refusals import RefusalCode
 from relay.models import SigningKey, db
@@ -31,7 +31,7 @@ from relay.services.sources import settings as source_settings
 from relay.stored_text import translated
 from tests.ingest.conftest import Sender, refresh
 from tests.support.events import comment
-from tests.support.languages import use_translations
+from tests.support.languages import forget_stored_texts, use_translations
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Scenario = Callable[[Sender], TestResponse]
@@ -283,16 +283,13 @@ def test_no_two_refusals_have_the_same_sentence() -> None:
 
 def test_a_page_shows_every_refusal_in_german(monkeypatch: pytest.MonkeyPatch) -> None:
     use_translations(monkeypatch)
-    caches = (stored_text._translated, stored_text._patterns)
-    for cache in caches:
-        cache.cache_clear()
+    forget_stored_texts()
     with in_language("de"):
         shown = {code: translated(filled(code)) for code in RefusalCode}
         late = RefusalCode.CLOCK_OFF(seconds=400, direction="behind", window_s=300).sentence
         again = RefusalCode.FAILURES_RATE_LIMITED(address="203.0.113.7", last=late).sentence
         words = translated(late), translated(again)
-    for cache in caches:
-        cache.cache_clear()
+    forget_stored_texts()
     english = {"Correct", "Enter", "Copy", "request", "Relay's", "site's", "with"}
     assert not [code for code, text in shown.items() if english & set(text.split())]
     assert [code for code, text in shown.items() if text == filled(code)] == []

@@ -9,7 +9,7 @@ from gettext import GNUTranslations, NullTranslations
 import pytest
 from babel.messages.mofile import write_mo
 
-from relay import i18n
+from relay import i18n, stored_text
 from scripts.check_translations import catalog_of
 
 
@@ -25,3 +25,10 @@ def translations(code: str) -> NullTranslations:
 
 def use_translations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(i18n, "translations", translations)
+
+
+def forget_stored_texts() -> None:
+    """Before and after a test with other translations: what was found with them is kept otherwise."""
+    found = vars(stored_text).values()
+    for cached in (one for one in found if hasattr(one, "cache_clear")):
+        cached.cache_clear()
