@@ -206,6 +206,6 @@ def test_no_template_shows_a_text_about_an_event_without_deciding() -> None:
     # the result of an AI step comes from ``shown_ai``, and the macro ``line`` has the filter
     assert found == {
         "alerts/_alert.html: {{ line(entry.action, entry.at, entry.actor, entry.text) }}",
-        "events/_ai.html: {{ result.sentence }}",
+        "events/_ai.html: {{ result.sentence|translated }}",
         "macros/ai.html: {{ result.asked|pretty }}",
     }

@@ -126,5 +126,6 @@ def test_code_appears_only_when_custom_text_is_chosen(
     name.locator("textarea").fill("{{ data.number | uppcase }}")
     page.get_by_role("button", name="Save").last.click()
     expect(page.get_by_text("There is no filter “uppcase”. Do you mean “upcase”?")).to_be_visible()
+    page.wait_for_load_state("load")  # the page reacts to a choice from now on
     name.locator("select[data-origin]").select_option("computed:order.deal_name")
     expect(help_text).to_have_count(0)
