@@ -16,6 +16,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    column,
+    table,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -51,6 +53,11 @@ def leaves(value: Any) -> Iterator[str]:
 def is_from_site() -> ColumnElement[bool]:
     """Sent by the site: neither the canary nor a test event that Relay sent to its own endpoint."""
     return and_(Event.event_type != CANARY, ~Event.event_id.startswith(RELAY_TEST, autoescape=True))
+
+
+# Where events are in partitions, no index of ``event`` has all of them: this table keeps the ids of the sites
+# unique.  A trigger writes it (migration 0020).
+EVENT_KEY = table("event_key", column("event_id"), column("source_id"), column("event_pk"))
 
 
 class Event(Base):

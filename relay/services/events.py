@@ -11,6 +11,7 @@ import secrets as random
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select
@@ -23,6 +24,7 @@ from relay.event_types import CANARY, FAMILIES, INTERNAL_TYPES, RELAY_TEST, SAMP
 from relay.i18n import _
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
+from relay.models.event import EVENT_KEY
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DeadLetterState, SourceType
 from relay.services import type_names
@@ -187,12 +189,14 @@ def newest_events(limit: int) -> list[Event]:
 
 def ids_of(event_id: str) -> list[int]:
     """The rows with a site's event id, at most one of each site: one step in an index for each."""
+    return list(db.session.scalars(by_event_id(event_id)))
+
+
+def by_event_id(event_id: str) -> Select[Any]:
+    if database.has_partitions(db.session.connection()):
+        return select(EVENT_KEY.c.event_pk).where(EVENT_KEY.c.event_id == event_id)
     sources = select(Source.id)
-    return list(
-        db.session.scalars(
-            select(Event.id).where(Event.source_id.in_(sources), Event.event_id == event_id)
-        )
-    )
+    return select(Event.id).where(Event.source_id.in_(sources), Event.event_id == event_id)
 
 
 def find_event(id_or_event_id: int | str) -> Event:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from relay.models import Delivery, Event, db
 from relay.services import event_list, event_search, events, paging
@@ -193,3 +193,13 @@ def test_the_failed_events_come_from_the_index_of_what_is_not_delivered(world: W
 
 def test_the_newest_events_are_not_counted(world: World) -> None:
     assert len(event_list.newest(EventFilter(source="shop"), 2)) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_an_exact_id_is_read_from_an_index_in_partitions_too(world: World) -> None:
+    statement = events.by_event_id("evt-1").compile(
+        db.session.connection(), compile_kwargs={"literal_binds": True}
+    )
+    db.session.execute(text("SET LOCAL enable_seqscan = off"))  # used only without an index
+    plan = db.session.scalars(text(f"EXPLAIN {statement}")).all()
+    assert not [line for line in plan if "Seq Scan" in line], plan

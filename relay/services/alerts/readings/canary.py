@@ -89,6 +89,7 @@ def _results(context: Context, sites: dict[int, Any]) -> Iterator[CanaryResult]:
     """The canaries with a result, newest first.  One that is still on its way has none."""
     limit_s = context.thresholds[RULE]
     interval = timedelta(minutes=context.config.canary_minutes)
+    since = context.now - 2 * interval - timedelta(seconds=2 * limit_s)
     rows = context.connection.execute(
         select(
             CanaryRun.__table__,
@@ -98,10 +99,14 @@ def _results(context: Context, sites: dict[int, Any]) -> Iterator[CanaryResult]:
         )
         .outerjoin(
             Event,
-            and_(Event.source_id == CanaryRun.source_id, Event.event_id == CanaryRun.event_id),
+            and_(
+                Event.source_id == CanaryRun.source_id,
+                Event.event_id == CanaryRun.event_id,
+                Event.received_at > since,  # an index has the newest events, none has their ids
+            ),
         )
         .outerjoin(Delivery, Delivery.event_pk == Event.id)
-        .where(CanaryRun.sent_at > context.now - 2 * interval - timedelta(seconds=2 * limit_s))
+        .where(CanaryRun.sent_at > since)
         .order_by(CanaryRun.sent_at.desc(), CanaryRun.id.desc())
     )
     for row in rows:
