@@ -70,7 +70,6 @@ def pages(count: int) -> dict[str, str]:
         "failed deliveries": "/dead-letters",
         "failed deliveries, list": "/dead-letters/list",
         "failed deliveries, search": "/dead-letters/list?text=warehouse",
-        "failed deliveries as CSV": "/dead-letters/list.csv",
         "replays": "/replays",
         "replay preview, failed": "/replays/new?destination=1",
         "replay preview, all of a day": "/replays/new?recover=Team+channel&which=all",
