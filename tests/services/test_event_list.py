@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
+from sqlalchemy import text as sql
 
 from relay.models import Delivery, Event, db
 from relay.services import event_list, event_search, events, paging
@@ -200,6 +201,6 @@ def test_an_exact_id_is_read_from_an_index_in_partitions_too(world: World) -> No
     statement = events.by_event_id("evt-1").compile(
         db.session.connection(), compile_kwargs={"literal_binds": True}
     )
-    db.session.execute(text("SET LOCAL enable_seqscan = off"))  # used only without an index
-    plan = db.session.scalars(text(f"EXPLAIN {statement}")).all()
+    db.session.execute(sql("SET LOCAL enable_seqscan = off"))  # used only without an index
+    plan = db.session.scalars(sql(f"EXPLAIN {statement}")).all()
     assert [line for line in plan if "Index Cond" in line and "event_id" in line], plan
