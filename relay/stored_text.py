@@ -188,13 +188,18 @@ def _with_quotes(code: str, text: str) -> str:
 
 def figure(number: str) -> str:
     """A number that Python wrote, such as ``1,234.5``, as the language of the reader writes it."""
-    return _figure(i18n.language(), number)
+    code = i18n.language()
+    return number if code == i18n.SOURCE else _figure(code, number)
 
 
 def _figure(code: str, value: str) -> str:
+    return value.translate(_signs(code))
+
+
+@cache
+def _signs(code: str) -> dict[int, str]:
     """The translations file of a language says which signs it uses."""
-    point, comma = (i18n.translations(code).gettext(sign) for sign in (DECIMAL_POINT, THOUSANDS))
-    return value.translate({ord("."): point, ord(","): comma})
+    return {ord(sign): i18n.translations(code).gettext(sign) for sign in (DECIMAL_POINT, THOUSANDS)}
 
 
 DECIMAL_POINT, THOUSANDS = i18n.N_("."), i18n.N_(",")

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay.dashboard import events, forms, guard, htmx
-from relay.dashboard.filters import written
 from relay.delivery.ai import budget
 from relay.destinations.ai import amount
 from relay.errors import Invalid
@@ -22,6 +21,7 @@ from relay.services.ai import steps as ai_steps
 from relay.services.ai import validation as ai_validation
 from relay.services.ai.validation import Draft
 from relay.services.subscriptions import settings as subscription_settings
+from relay.stored_text import figure
 
 blueprint = Blueprint(
     "ai_steps",
@@ -193,7 +193,7 @@ def _field(row: dict[str, Any]) -> AnswerField:
 
 def money(cost: int, currency: str) -> str:
     """``2.00 EUR``; ``2,00 EUR`` in German."""
-    return written(budget.money(cost, currency))
+    return figure(budget.money(cost, currency))
 
 
 def init_app(app: Flask) -> None:

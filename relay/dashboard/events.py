@@ -12,7 +12,6 @@ from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx, privacy, views
-from relay.dashboard.filters import written
 from relay.dashboard.time_zones import end_of_day, start_of_day
 from relay.i18n import N_, _
 from relay.models import Delivery, Event, db
@@ -23,6 +22,7 @@ from relay.rules.states import DestinationState
 from relay.services import event_list, events
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching
+from relay.stored_text import figure
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 SPANS = (
@@ -208,7 +208,7 @@ SUBJECTS = {
 
 def _amount(total: Any) -> str:
     """``129.90`` as the language of the reader writes it; other texts as they are."""
-    return written(str(total)) if re.fullmatch(r"-?\d+(\.\d+)?", str(total)) else str(total)
+    return figure(str(total)) if re.fullmatch(r"-?\d+(\.\d+)?", str(total)) else str(total)
 
 
 def subject_of(event_type: str, data: dict[str, Any]) -> str:

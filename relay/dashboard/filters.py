@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel import Locale
 from flask import Flask
 
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, Family, event_type_of, family_of
-from relay.i18n import N_, SOURCE, _, language, ngettext
+from relay.i18n import N_, _, ngettext
 from relay.mapping.printing import plain_text
 from relay.rules.changes import newer_sentence
 from relay.rules.counted import COUNTED
+from relay.stored_text import figure
 
 DAY_S = 86_400
 # seconds, and the texts for so many of them: a length of time, one that has passed, one to come
@@ -68,21 +67,7 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
 
 def number(value: float) -> str:
     """A whole number with commas between thousands: ``1,234``; ``1.234`` in German."""
-    return written(f"{value:,.0f}")
-
-
-def written(figure: str) -> str:
-    """A number that Python wrote, such as ``1,234.50``, as the language of the reader writes it."""
-    if language() == SOURCE:
-        return figure
-    return figure.translate(_signs(language()))
-
-
-@cache
-def _signs(code: str) -> dict[int, str]:
-    """What a language writes for the comma and the point of English numbers."""
-    signs = Locale.parse(code).number_symbols["latn"]
-    return {ord(","): signs["group"], ord("."): signs["decimal"]}
+    return figure(f"{value:,.0f}")
 
 
 def counted(value: int) -> str:
@@ -175,7 +160,7 @@ def init_app(app: Flask) -> None:
         duration,
         relative,
         number,
-        written,
+        figure,
         counted,
         facts,
         device,
