@@ -18,32 +18,13 @@ from relay.models import Destination, db
 from relay.rules.lifecycle import Accepted, Refused
 from relay.rules.states import AccessState
 from relay.services.audit import By, record
+from relay.stored_text import ENDS
 
-# The sentences about replies are written for deliveries, which a pause holds.
-IN_OTHER_WORDS = (
-    (", then resume.", "."),
-    (" and resume.", "."),
-    ("; Relay retries.", "."),
-    (" Relay retries.", ""),
-)
-# What they become, for translation.
+# What some sentences about replies become without their ends, where the derived translation reads badly.
 SENTENCES = (
     N_("Create a new access token in HubSpot, enter it in the settings."),
-    N_(
-        "The access token does not have the required scopes. Add them to the private app in HubSpot."
-    ),
-    N_("HubSpot has blocked this app. Contact HubSpot's support."),
-    N_("HubSpot has an internal error."),
-    N_("HubSpot is temporarily unavailable."),
     N_("Reinstall the app in Slack, enter its bot token in the settings."),
-    N_("A Slack admin has blocked messages from apps. Ask the admin."),
-    N_("Slack has an internal error."),
     N_("Enter a key with access in the destination's settings."),
-    N_("The mail server does not accept the user and password. Enter them again."),
-    N_("The mail server requires a login. Enter the user and password."),
-    N_("The mail server requires another login method. Ask its operator."),
-    N_("The mail server requires encryption. Choose it in the settings."),
-    N_("The mail server is temporarily unavailable."),
 )
 
 
@@ -106,7 +87,7 @@ def in_words(kind_name: str, result: AccessResult) -> tuple[AccessState, str]:
     if isinstance(result.signal, Accepted):
         return AccessState.OK, result.text or _("The credentials work.")
     sentence = str(getattr(result.signal, "sentence", ""))
-    for old, new in IN_OTHER_WORDS:
+    for old, new in ENDS.items():
         sentence = sentence.replace(old, new)
     if isinstance(result.signal, Refused):
         return AccessState.REFUSED, _(
