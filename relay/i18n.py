@@ -63,8 +63,8 @@ class Translated(str):
     english: str
 
 
-def _translated(found: str, text: str, values: Mapping[str, object]) -> str:
-    if language() == SOURCE:
+def _translated(code: str, found: str, text: str, values: Mapping[str, object]) -> str:
+    if code == SOURCE:
         return found % values if values else found
     shown = Translated(found % values if values else found)
     plain = {name: getattr(value, "english", value) for name, value in values.items()}
@@ -81,13 +81,15 @@ def english(text: object) -> str:
 
 def gettext(text: str, /, **values: object) -> str:
     """``text`` in the language of the reader, with ``%(name)s`` replaced by ``values``."""
-    return _translated(translations(language()).gettext(text), text, values) if text else ""
+    code = language()
+    return _translated(code, translations(code).gettext(text), text, values) if text else ""
 
 
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     """The text for this number; ``%(num)s`` is the number."""
-    found = translations(language()).ngettext(one, many, num)
-    return _translated(found, one if num == 1 else many, {"num": num, **values})
+    code = language()
+    found = translations(code).ngettext(one, many, num)
+    return _translated(code, found, one if num == 1 else many, {"num": num, **values})
 
 
 def pgettext(context: str, text: str, /, **values: object) -> str:

@@ -82,7 +82,6 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{(\w*)\}")
 
 def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
     """(line, text) of what no translation covers."""
-    lines = source.splitlines()
     environment = Environment(extensions=[jinja_i18n], autoescape=True)
     tokens = [t for t in environment.lex(source) if t[1] not in ("whitespace",)]
     text: list[str] = []  # the page with code replaced, line breaks kept
@@ -107,7 +106,6 @@ def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
     for number, shown in _texts_of(page):
         if LETTERS.search(NAMES.sub("", shown)):
             yield number, " ".join(shown.replace("\0", "…").split())
-    del lines
 
 
 def _is_wrapped(before: list[str]) -> bool:
