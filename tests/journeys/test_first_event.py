@@ -74,6 +74,8 @@ def test_a_comment_reaches_the_endpoint_while_a_user_watches(
     wp_admin = page.context.new_page()
     set_up_plugin(shop, wp_admin, connection)
     wp_admin.close()
+    arrived = page.get_by_text("Your first event has arrived")
+    expect(arrived).to_be_visible(timeout=20_000)  # the plugin's test event
 
     hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
     stack.flask("destinations", "create", *hook)
@@ -82,7 +84,8 @@ def test_a_comment_reaches_the_endpoint_while_a_user_watches(
     )
     shop.run_cron()
 
-    expect(page.get_by_text("Your first event has arrived")).to_be_visible(timeout=20_000)
+    page.reload()
+    expect(page.locator("#waiting")).to_contain_text("New comment")
     page.get_by_role("link", name="View event").click()
     expect(page.locator("#story .card-title")).to_have_text("Delivered", timeout=20_000)
     expect(page.locator("#story")).to_contain_text("Attempt 1 succeeded")
