@@ -19,14 +19,17 @@ def route_events(_key: object = "") -> None:
     The deliveries of one destination are sent here, without another way through the broker.
     """
     destinations: list[int] = []
-    if router.route_batch(wake=destinations.extend) == router.BATCH:
+    opener = drain.Opener()
+    if router.route_batch(wake=destinations.extend, begin=opener.begin) == router.BATCH:
         broker.nudge("route_events")
+    opened = opener.drain
     notify = LocalDrains.current().notify
-    mine = [number for number in destinations if not notify(number)]
+    mine = [] if opened is None else [opened.row.id]
+    mine += [number for number in destinations if number not in mine and not notify(number)]
     for number in mine[1:]:
         broker.nudge("drain_destination", number)
     if mine:
-        drain.run(mine[0])
+        drain.run(mine[0], opened)
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)

@@ -115,17 +115,22 @@ class DueWork:
 
 def due_work(connection: Connection, destination_id: int) -> DueWork:
     """What can be claimed now."""
-    found = connection.execute(_DUE_WORK, {"destination": destination_id}).one()
-    return DueWork(*map(bool, found))
+    return due_work_of(connection.execute(_DUE_WORK, {"destination": destination_id}).one())
+
+
+def due_work_of(row: Any) -> DueWork:
+    """From a row with ``DUE_COLUMNS``."""
+    return DueWork(bool(row.has_suspects), bool(row.has_live), bool(row.has_replays))
 
 
 # The statements here are built once: they are executed many times a second.
 _DUE = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
-_DUE_WORK = select(
-    _DUE.where(was_claimed()).exists(),
-    _DUE.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
-    _DUE.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
+DUE_COLUMNS = (
+    _DUE.where(was_claimed()).exists().label("has_suspects"),
+    _DUE.where(Delivery.priority == LIVE, Delivery.claims == 0).exists().label("has_live"),
+    _DUE.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists().label("has_replays"),
 )
+_DUE_WORK = select(*DUE_COLUMNS)
 
 
 def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
@@ -148,15 +153,17 @@ def claim_batch(
     now: datetime,
     ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
     may_digest: bool = True,
+    due: DueWork | None = None,
 ) -> Batch:
     """Claim what may start soon: a suspect alone, else live deliveries, else replays.
 
     ``running`` calls are under way, ``slots`` is what may start beside them.  ``ai_wait_s`` is the
-    longest time of an AI step, by subscription.  The caller commits.
+    longest time of an AI step, by subscription, ``due`` what is due, if that is known.  The caller
+    commits.
     """
     if slots.claimable < 1:
         return Batch()
-    due = due_work(connection, destination_id)
+    due = due or due_work(connection, destination_id)
     claims: list[Claim] = []
     if due.suspects and not running:
         claims = claim_suspect(connection, destination_id, now, ai_wait_s)

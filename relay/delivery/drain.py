@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from relay import broker
 from relay.database import AWAY, READ_ONLY, UtcDateTime, ids_param, is_one_of
 from relay.delivery import gate
 from relay.delivery.ai.enrichment import Enricher
-from relay.delivery.ai.steps import ActiveAiStep, load_rows, step_of
+from relay.delivery.ai.steps import HAS_ACTIVE, ActiveAiStep, load_rows, step_of
 from relay.delivery.attempt.outcome import (
     GATHER_S,
     PendingResults,
@@ -37,11 +37,14 @@ from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import SOON_S, Capacity
 from relay.delivery.claim import (
+    DUE_COLUMNS,
     MAX_CLAIMS,
     MOST_CLAIMS,
     Batch,
     Claim,
+    DueWork,
     claim_batch,
+    due_work_of,
     is_due,
 )
 from relay.delivery.local_drains import LocalDrains
@@ -76,11 +79,15 @@ FAST_S = 0.5  # a destination that takes a whole claim in this time gets a large
 WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
-def run(destination_id: int) -> int:
-    """Drain one destination until nothing is due or the time is up.  -> deliveries with a result."""
+def run(destination_id: int, opened: Drain | None = None) -> int:
+    """Drain one destination until nothing is due or the time is up.  -> deliveries with a result.
+
+    ``opened`` is a drain that the caller has begun and committed.
+    """
     count, again = 0, True
     while again:
-        drain = Drain.open(destination_id)
+        drain = Drain.open(destination_id) if opened is None else opened.prepared()
+        opened = None
         if drain is None:
             break
         try:
@@ -93,6 +100,28 @@ def run(destination_id: int) -> int:
             if drain.is_notified and not again:
                 broker.nudge("drain_destination", destination_id)
     return count
+
+
+# What is read with the row when a drain begins.  Built once, as it is executed many times a second.
+_FIRST_LOOK = select(*DUE_COLUMNS, HAS_ACTIVE)
+
+
+class Opener:
+    """Begins a drain in the transaction that routes events: their first call waits for one commit less.
+
+    ``drain`` is it, None if each destination has a drain already.
+    """
+
+    def __init__(self) -> None:
+        self.drain: Drain | None = None
+
+    def begin(self, connection: Connection, destination_ids: Sequence[int]) -> None:
+        """Begin a drain for the first of these destinations that has none.  The caller commits."""
+        has_drain = LocalDrains.current().has
+        free = (number for number in destination_ids if not has_drain(number))
+        # Only one: a drain takes its thread for as long as there is something to send.
+        if (first := next(free, None)) is not None:
+            self.drain = Drain.begin(connection, first, waits=False)
 
 
 def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
@@ -173,29 +202,46 @@ class Drain:
     def open(cls, destination_id: int) -> Drain | None:
         """Become the one drain of a destination and claim its first deliveries.
 
-        -> None if another drain works for it, or if its secrets cannot be opened: then it is paused, or
-        held if only the vault does not answer.
+        -> None if another drain works for it, or if its secrets cannot be opened; see ``prepared``.
+        """
+        with db.engine.begin() as connection:
+            drain = cls.begin(connection, destination_id)
+        return drain and drain.prepared()
+
+    @classmethod
+    def begin(cls, connection: Connection, destination_id: int, waits: bool = True) -> Drain | None:
+        """The same within a transaction; the caller commits, then calls ``prepared``.
+
+        Without ``waits``, also None while another transaction has locked the destination.
         """
         token = uuid.uuid4().hex
-        with db.engine.begin() as connection:
-            row = gate.acquire(connection, destination_id, token)
-            if row is None:
-                return None
-            drain = cls(row, token, load_rows(connection, destination_id))
-            drain.batch = drain.claim(connection, row.now)
-            if drain.batch.claims:
-                drain.save(connection, row.now, drain.batch)
+        row = gate.acquire(connection, destination_id, token, waits)
+        if row is None:
+            return None
+        found = connection.execute(_FIRST_LOOK, {"destination": destination_id}).one()
+        drain = cls(row, token, load_rows(connection, destination_id) if found.has_ai_steps else [])
+        drain.batch = drain.claim(connection, row.now, due_work_of(found))
+        if drain.batch.claims:
+            drain.save(connection, row.now, drain.batch)
+        return drain
+
+    def prepared(self) -> Drain | None:
+        """This drain with its secrets opened.
+
+        -> None if they cannot be opened: then the destination is paused, or held if only the vault does
+        not answer.
+        """
         try:
-            drain.open_secrets()
+            self.open_secrets()
         except (VaultUnavailable, VaultSecretMissing) as exc:
             # A person may have to correct it, but nobody has to resume the destination afterwards.
             reason = f"{WAITS_FOR_SECRET}{exc} Relay retries."  # i18n: keep
-            drain.give_back(Held("vault_unavailable", reason, VAULT_RETRY_S))
+            self.give_back(Held("vault_unavailable", reason, VAULT_RETRY_S))
             return None
         except RelayError as exc:
-            drain.pause(str(exc))
+            self.pause(str(exc))
             return None
-        return drain
+        return self
 
     def now(self) -> datetime:
         """The time of the database, read once and carried on by the monotonic clock."""
@@ -324,8 +370,11 @@ class Drain:
         self.row, self.capacity = row, self.capacity.with_settings(row)
         self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
 
-    def claim(self, connection: Connection, now: datetime) -> Batch:
-        """Claim what may start soon.  -> what waits after the commit.  The caller saves it."""
+    def claim(self, connection: Connection, now: datetime, due: DueWork | None = None) -> Batch:
+        """Claim what may start soon.  -> what waits after the commit.  The caller saves it.
+
+        ``due`` is what is due, if that is known.
+        """
         running, waiting = self.pool.running, self.batch.claims
         is_busy = bool(running or waiting)
         if self.hold_now() is not None or (is_busy and has_suspect([*running, waiting])):
@@ -340,6 +389,7 @@ class Drain:
             {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
             # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
             may_digest=not waiting and all(row.fallback != "wait" for row, _ in self.ai_rows),
+            due=due,
         )
         claimed_at = time.monotonic()
         self.is_backlog = len(batch.claims) >= self.claim_limit

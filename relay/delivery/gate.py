@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, select, update
 
+from relay import database
 from relay.database import db_later
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
@@ -93,29 +94,43 @@ def jitter() -> float:
 
 
 DESTINATION: Any = Destination.__table__
-# Built once: they are executed many times a second.
-_ACQUIRE = (
-    update(DESTINATION)
-    .where(
-        DESTINATION.c.id == bindparam("b_id"),
-        or_(
-            DESTINATION.c.drain_token.is_(None),
-            DESTINATION.c.drain_token == bindparam("b_token"),
-            DESTINATION.c.drain_until < db_now(),
-        ),
+
+
+@lru_cache(maxsize=2)  # built once: they are executed many times a second
+def _acquire(waits: bool) -> Any:
+    destination = DESTINATION.c.id == bindparam("b_id")
+    if not waits:
+        # The lock of an UPDATE: with a stronger one, other routers could not insert deliveries that
+        # refer to the row.
+        locked = (
+            select(DESTINATION.c.id)
+            .where(destination)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        destination = database.is_in_rows(DESTINATION.c.id, locked)
+    return (
+        update(DESTINATION)
+        .where(
+            destination,
+            or_(
+                DESTINATION.c.drain_token.is_(None),
+                DESTINATION.c.drain_token == bindparam("b_token"),
+                DESTINATION.c.drain_until < db_now(),
+            ),
+        )
+        .values(drain_token=bindparam("b_token"), drain_until=db_later(DRAIN_LEASE_S))
+        .returning(*DESTINATION.c, db_now().label("now"))
     )
-    .values(drain_token=bindparam("b_token"), drain_until=db_later(DRAIN_LEASE_S))
-    .returning(*DESTINATION.c, db_now().label("now"))
-)
 
 
-def acquire(connection: Connection, destination_id: int, token: str) -> Any:
+def acquire(connection: Connection, destination_id: int, token: str, waits: bool = True) -> Any:
     """Become the one drain of a destination, or stay it.
 
     -> the destination's row with ``now``, the time of the database; None if another drain works or the
-    row does not exist.
+    row does not exist.  Without ``waits``, also None while another transaction has locked the row.
     """
-    return connection.execute(_ACQUIRE, {"b_id": destination_id, "b_token": token}).one_or_none()
+    values = {"b_id": destination_id, "b_token": token}
+    return connection.execute(_acquire(waits), values).one_or_none()
 
 
 @lru_cache(maxsize=8)

@@ -35,6 +35,11 @@ class LocalDrains:
                 wake()
             return wake is not None
 
+    def has(self, destination_id: int) -> bool:
+        """Whether a drain of this process works for a destination."""
+        with self.lock:
+            return destination_id in self.wake
+
     @contextmanager
     def listening(self, destination_id: int, wake: Callable[[], object]) -> Iterator[None]:
         """Call ``wake`` when more is due.  After the block it is not called any more."""

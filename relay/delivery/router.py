@@ -161,10 +161,14 @@ def wake_drains(destination_ids: Sequence[int]) -> None:
         broker.nudge("drain_destination", destination_id)
 
 
-def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wake_drains) -> int:
+def route_batch(
+    limit: int = BATCH,
+    wake: Callable[[Sequence[int]], object] = wake_drains,
+    begin: Callable[[Connection, Sequence[int]], object] | None = None,
+) -> int:
     """Route up to ``limit`` of the oldest unrouted events in one transaction.  -> how many.
 
-    ``wake`` gets the destinations with new deliveries, after the commit.
+    ``wake`` gets the destinations with new deliveries, after the commit; ``begin`` gets them before it.
 
     Two routers never take the same event (SKIP LOCKED; one writer at a time on SQLite), and a
     delivery is unique per event and subscription, so a repeat changes nothing.
@@ -180,9 +184,12 @@ def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wa
         INSERT.execute(connection, rows)
         counts = Counter(row["event_pk"] for row in rows)
         mark_routed(connection, {event.id: counts[event.id] for event in events})
+        destinations = sorted({row["destination_id"] for row in rows})
+        if begin is not None and destinations:
+            begin(connection, destinations)
     for event in events:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
-    wake(sorted({row["destination_id"] for row in rows}))
+    wake(destinations)
     return len(events)
 
 

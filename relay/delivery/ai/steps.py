@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from relay.delivery.message import kind_and_config
 from relay.destinations.ai import AiKind, SpendingCaps
@@ -49,7 +48,7 @@ def load_rows(connection: Connection, destination_id: int) -> list[tuple[Any, An
 
     -> the arguments of ``step_of``, which opens secrets and so is called after the transaction.
     """
-    rows = connection.execute(_active(), {"destination": destination_id}).all()
+    rows = connection.execute(_ACTIVE, {"destination": destination_id}).all()
     if not rows:
         return []
     asked = Destination.id.in_({row.destination_id for row in rows})
@@ -58,17 +57,16 @@ def load_rows(connection: Connection, destination_id: int) -> list[tuple[Any, An
     return [(row, destinations[row.destination_id]) for row in rows]
 
 
-@lru_cache(maxsize=1)
-def _active() -> Select[Any]:
-    """Built once: it is executed many times a second."""
-    return (
-        select(AiStep.__table__)
-        .join(Subscription, Subscription.id == AiStep.subscription_id)
-        .where(
-            Subscription.destination_id == bindparam("destination"),
-            AiStep.state == AiStepState.ACTIVE,
-        )
+# Built once: they are executed many times a second.
+_ACTIVE = (
+    select(AiStep.__table__)
+    .join(Subscription, Subscription.id == AiStep.subscription_id)
+    .where(
+        Subscription.destination_id == bindparam("destination"),
+        AiStep.state == AiStepState.ACTIVE,
     )
+)
+HAS_ACTIVE = _ACTIVE.exists().label("has_ai_steps")
 
 
 def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
