@@ -20,7 +20,7 @@ BARS = {
     "R10": "without the broker: 202 with p99 below 1 s, delivered within 60 s of its return",
     "R11": "without the database: 503 with Retry-After, never 202",
     "S7": "64 sign-ins at a time: events 202 with p99 below 1 s, known people sign in, memory + 200 MB",
-    "U1": "an upgrade and the way back under load: 0 events refused, lost or sent twice",
+    "U1": "an upgrade behind nginx at 50 events/s, and the way back: 0 failed, lost or sent twice",
     "U2": "a restart of each process behind nginx at 50 events/s: 0 failed, lost or sent twice",
 }
 

@@ -1,4 +1,4 @@
-"""An upgrade under load: the code of an earlier commit and today's run side by side while the tables change."""
+"""An upgrade of two hosts behind nginx, and the way back, while a site sends 50 events a second."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from relay.launcher.processes import ROOT, child_env
+from relay.launcher.processes import ROOT, child_env, standard_processes
 from relay.launcher.valkey import Valkey
 from tests.faults.figures import Figures, size
-from tests.faults.load import Load, arrivals, extras
+from tests.faults.load import arrivals, extras
+from tests.faults.traffic import SETTINGS, Traffic, behind_nginx, listens
 from tests.support.network import wait_for
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Sink
@@ -38,26 +39,46 @@ def old_code(tmp_path: Path) -> Path:
     return folder
 
 
+class Host(Stack):
+    """A host whose processes start with the code of ``folder``."""
+
+    def use(self, folder: Path) -> None:
+        for name, child in self.processes.items():
+            child.command = f"env -C {folder} {standard_processes()[name]}"
+
+    def flask_of(self, folder: Path, *words: str) -> dict[str, Any]:
+        """The JSON of a command of that code."""
+        done = subprocess.run(
+            ["python", "-m", "flask", *words, "--json"],
+            cwd=folder, env=child_env(self.env), check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
 @pytest.fixture
-def pair(
+def hosts(
     old_code: Path, tmp_path: Path, postgres_server: PostgresServer, valkey: Valkey
-) -> Iterator[tuple[Stack, Stack]]:
-    """The old processes with the old tables, and the new ones, which are not started."""
+) -> Iterator[list[Host]]:
+    """Two hosts with the old code and the old tables.  The first has all processes, the other only web."""
     postgres_server.start()
     url = postgres_server.create_database(f"upgrade_{os.getpid()}")
-    old, new = (Stack(tmp_path / name, url, valkey.url) for name in ("old", "new"))
-    for child in old.processes.values():
-        child.command = f"env -C {old_code} {child.command}"
+    made = [Host(tmp_path / f"host-{n}", url, valkey.url, **SETTINGS) for n in (1, 2)]
     try:
         subprocess.run(
             ["python", "-m", "flask", "db", "upgrade"],
-            cwd=old_code, env=child_env(old.env), check=True, capture_output=True,
+            cwd=old_code, env=child_env(made[0].env), check=True, capture_output=True,
         )  # fmt: skip
-        old.start()
-        yield old, new
+        for host in made:
+            host.use(old_code)
+            host.processes["web"].env = {**host.env, "WEB_CONCURRENCY": "1"}
+        made[1].processes = {"web": made[1].processes["web"]}
+        for host in made:
+            host.start()
+        yield made
     finally:
-        old.close()
-        new.close()
+        for host in made:
+            host.close()
         postgres_server.drop_database(f"upgrade_{os.getpid()}")
 
 
@@ -65,45 +86,41 @@ def revision(stack: Stack) -> str:
     return str(stack.rows("SELECT version_num FROM alembic_version")[0]["version_num"])
 
 
-def test_an_upgrade_and_the_way_back_refuse_lose_and_repeat_nothing(
-    pair: tuple[Stack, Stack], old_code: Path, sink: Sink, figures: Figures
+def restart(host: Host, folder: Path, traffic: Traffic, between: int) -> None:
+    """Each process with other code, in the order of docs/upgrade.md, events in between."""
+    host.use(folder)
+    for name in ("scheduler", "worker", "web"):
+        if name in host.processes:
+            host.stop(name)
+            host.processes[name].start()
+    wait_for(lambda: listens(host), 30, "web")
+    traffic.more(between)
+
+
+def test_an_upgrade_behind_nginx_and_the_way_back_fail_lose_and_repeat_nothing(
+    hosts: list[Host], old_code: Path, sink: Sink, tmp_path: Path, figures: Figures
 ) -> None:
-    old, new = pair
-    assert revision(old) == "0021"
-
-    def old_flask(*words: str) -> dict[str, Any]:
-        done = subprocess.run(
-            ["python", "-m", "flask", *words, "--json"],
-            cwd=old_code, env=child_env(old.env), check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    secret = old_flask("sources", "create", "Shop", "--url", "https://shop.example.com")["secret"]
+    first = hosts[0]
+    assert revision(first) == "0021"
+    made = first.flask_of(
+        old_code, "sources", "create", "Shop", "--url", "https://shop.example.com"
+    )
     to = ("--set", f"url={sink.url}/in", "--set", "auth=none")
-    old_flask("destinations", "create", "webhook", "Sink", *to)
-    count = size(320, 4000)
-    load = Load(old, secret, count, connections=4)
-    try:
-        load.reach(count // 8)
-        new.flask("db", "upgrade")  # while the old processes receive and deliver
-        assert revision(old) > "0021"
-        load.reach(2 * count // 8)
-        new.start()  # both versions at once
-        load.reach(3 * count // 8)
-        load.stack = new  # as a proxy does
-        load.reach(4 * count // 8)
-        old.stop()
-        load.reach(5 * count // 8)
-        old.start()  # the way back: the old code on the new tables
-        load.stack = old
-        load.reach(6 * count // 8)
-        new.stop()
-        load.finish()
-    finally:
-        load.stop()
-    assert load.broken == [] and set(load.codes) == {202}, f"{load.codes} {load.broken[:3]}"
-    wait_for(lambda: len(arrivals(sink)) == count, 120, "all deliveries")
-    assert set(arrivals(sink)) == load.accepted
-    assert extras(arrivals(sink)) == 0
-    figures.note("U1", f"{count} events: 0, 0 and 0")
+    first.flask_of(old_code, "destinations", "create", "webhook", "Sink", *to)
+    between = size(25, 400)
+    with behind_nginx(hosts, tmp_path):
+        traffic = Traffic(first, made["secret"])
+        try:
+            traffic.more(between)
+            first.flask("db", "upgrade")  # while the old processes receive and deliver
+            assert revision(first) > "0021"
+            traffic.more(between)
+            for host in hosts:
+                restart(host, ROOT, traffic, between)
+            restart(first, old_code, traffic, between)  # the way back, on the new tables
+        finally:
+            sent = traffic.finish()
+        assert traffic.answers == {"202": sent}
+        wait_for(lambda: len(arrivals(sink)) == sent, 60, "all deliveries")
+    assert (set(arrivals(sink)), extras(arrivals(sink))) == (traffic.accepted, 0)
+    figures.note("U1", f"{sent} events, 2 hosts: 0, 0 and 0")
