@@ -32,7 +32,7 @@ from relay.delivery.attempt.outcome import log_attempt, result_of, write_results
 from relay.delivery.attempt.run import run as run_attempt  # noqa: E402
 from relay.delivery.drain import Drain  # noqa: E402
 from relay.delivery.gate import policy_of, release  # noqa: E402
-from relay.delivery.message import shared_transport  # noqa: E402
+from relay.delivery.shared_transport import shared_transport  # noqa: E402
 from relay.ingest import create_ingest_app  # noqa: E402
 from relay.ingest.waiting import RequestGreenlet  # noqa: E402
 from relay.models import Destination, db  # noqa: E402

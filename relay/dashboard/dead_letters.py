@@ -18,7 +18,7 @@ from relay.dashboard import (
 )
 from relay.dashboard.exports import csv_response
 from relay.dashboard.numbers import row_number
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.i18n import _
 from relay.mapping.masking import EventMask
 from relay.rules.lifecycle import OPEN

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from relay.destinations.base import Digest, Kind
+from relay.models.delivery import LIVE
 from relay.rules.circuit import Circuit, CircuitState, circuit_columns, circuit_of
 from relay.rules.lifecycle import Signal
 from relay.rules.rate import MAX_CONCURRENCY, RateLimit, interval_of
 
-LIVE, REPLAYED = 0, 1  # priorities of a delivery
 SOON_S = 1.5  # a drain waits this long for its next call instead of ending
 # Deliveries are claimed only this long before their call may start, so that a live event that
 # arrives now still goes before replays.

@@ -21,12 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay import database
-from relay.delivery.capacity import LIVE, REPLAYED, Slots
+from relay.delivery.capacity import Slots
 from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
-from relay.models.delivery import is_pending, was_claimed
+from relay.models.delivery import LIVE, REPLAYED, is_pending, was_claimed
 from relay.rules.changes import Change
 from relay.rules.lifecycle import Claimed, Life, State, transition
 from relay.rules.states import ReplayState, SubscriptionState

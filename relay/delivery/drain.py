@@ -33,7 +33,7 @@ from relay.delivery.attempt.outcome import (
     without_call,
     write_results,
 )
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import SOON_S, Capacity
 from relay.delivery.claim import (
@@ -50,13 +50,13 @@ from relay.delivery.claim import (
 from relay.delivery.local_drains import LocalDrains
 from relay.delivery.message import (
     kind_and_config,
-    shared_transport,
     version_config,
     with_texts,
 )
 from relay.delivery.order import order_of
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, Plan, has_suspect, make_plan
 from relay.delivery.pool import Call, FinishedCall, Pool
+from relay.delivery.shared_transport import shared_transport
 from relay.destinations import ALL_KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable

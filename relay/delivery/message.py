@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import Connection, or_, select
 
 from relay import exact_json, secrets
@@ -17,7 +16,6 @@ from relay.destinations import ALL_KINDS
 from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, TextStyle
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
-from relay.event_types import read_empty_objects
 from relay.i18n import N_
 from relay.mapping import escaped_templates, templates
 from relay.mapping.computed import STANDARD
@@ -33,8 +31,6 @@ from relay.models import (
 )
 from relay.observability.tracing import traceparent
 from relay.rules.states import KeyState, SourceType
-from relay.transport.client import Transport
-from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest
 
 FILL: Mapping[TextStyle, Callable[[str, Mapping[str, Any]], str]] = {
@@ -43,20 +39,6 @@ FILL: Mapping[TextStyle, Callable[[str, Mapping[str, Any]], str]] = {
     TextStyle.JSON: escaped_templates.render_json,
 }
 MAX_SITE_KEYS = 4  # the plugin checks eight signatures at most
-
-
-def shared_transport(app: Flask) -> Transport:
-    """The transport of this process, made on first use: its connections are shared."""
-    found: Transport | None = app.extensions.get("relay_transport")
-    if found is None:
-        config = app.extensions["relay_config"]
-        found = Transport(
-            allowed_networks=config.allowed_private_networks,
-            ca_file=config.ca_file,
-            proxy=Proxy.of(config.outbound_proxy),
-        )
-        app.extensions["relay_transport"] = found
-    return found
 
 
 def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any]]:
@@ -263,8 +245,3 @@ def _without_exponent(value: Any) -> Any:
 def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The data last read from the account at the destination; see ``kind_and_config``."""
     return config.get("account") or {}
-
-
-def parse_payload(payload: str) -> dict[str, Any]:
-    """The body of an event; it was validated when it was received.  Its decimals keep their digits."""
-    return read_empty_objects(exact_json.loads(payload))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from relay import database
 from relay.delivery.claim import Claim
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.i18n import N_
 from relay.models import Delivery, ObjectRevision
 from relay.rules.changes import CLOCK_S, Change, OlderChange, change_of, newer_sentence

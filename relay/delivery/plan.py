@@ -9,10 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relay.delivery.capacity import LIVE, Capacity
+from relay.delivery.capacity import Capacity
 from relay.delivery.claim import Batch, Claim
 from relay.delivery.order import ChangeOrder, Turn
 from relay.i18n import N_
+from relay.models.delivery import LIVE
 from relay.rules.lifecycle import Held, Superseded
 
 RENEW_AFTER_S = 5.0  # how often a drain renews its lease on the destination

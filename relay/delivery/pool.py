@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Event
 
 from relay.delivery.attempt.outcome import GATHER_S
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.plan import Group
 from relay.rules.lifecycle import Accepted
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, Update, bindparam, select, update
 
 from relay import broker, database
 from relay.delivery import gate
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.event_types import CANARY
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.models import (

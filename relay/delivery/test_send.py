@@ -19,8 +19,8 @@ from relay.delivery.message import (
     kind_and_config,
     load_site_key,
     message_of,
-    shared_transport,
 )
+from relay.delivery.shared_transport import shared_transport
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
 from relay.destinations.base import Kind, Message, MessageResult, Rule, SiteKey

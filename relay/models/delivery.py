@@ -43,6 +43,8 @@ from relay.models.event import Event
 from relay.rules.lifecycle import State
 from relay.rules.states import AttemptOutcome, DeadLetterState, Resolution
 
+LIVE, REPLAYED = 0, 1  # priorities of a delivery
+
 
 class Delivery(Base):
     """One event for one subscription; its life is in ``relay.rules.lifecycle``.

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import Invalid, NotFound
 from relay.i18n import _
 from relay.models import (
@@ -23,7 +22,7 @@ from relay.models import (
     db,
 )
 from relay.models.base import UtcDateTime
-from relay.models.delivery import is_pending, is_to_shown, is_unfinished
+from relay.models.delivery import LIVE, REPLAYED, is_pending, is_to_shown, is_unfinished
 from relay.models.destination import is_shown
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, literal, or_, update
 
 from relay.database import AnySession
-from relay.delivery.attempt.outcome import columns_of
+from relay.delivery.life_columns import columns_of
 from relay.errors import IllegalTransition
 from relay.models import Delivery
 from relay.rules.lifecycle import Life, Signal, State, transition

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.capacity import LIVE, REPLAYED, SOON_S, Capacity
+from relay.delivery.capacity import SOON_S, Capacity
 from relay.destinations.base import Digest, Kind
+from relay.models.delivery import LIVE, REPLAYED
 from relay.rules.circuit import Circuit, CircuitState
 from relay.rules.lifecycle import Accepted, Failed
 

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import event, select, text
 
 from relay import database
-from relay.delivery.capacity import LIVE, REPLAYED, Capacity
+from relay.delivery.capacity import Capacity
 from relay.delivery.claim import (
     LEASE_S,
     Batch,
@@ -24,6 +24,7 @@ from relay.delivery.claim import (
 )
 from relay.destinations.base import Digest, Kind
 from relay.models import Delivery, Replay, Subscription, db
+from relay.models.delivery import LIVE, REPLAYED
 from tests.delivery.shop import Shop, open_shop
 from tests.support.sink import Sink
 

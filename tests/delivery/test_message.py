@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from relay.delivery.message import apply_mapping, message_of, parse_payload, scope_of
+from relay.delivery.message import apply_mapping, message_of, scope_of
+from relay.delivery.payload import parse_payload
 from relay.destinations import KINDS
 from relay.mapping.templates import render
 from relay.models import DeadLetter, Source, db

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.capacity import LIVE, REPLAYED, Capacity
+from relay.delivery.capacity import Capacity
 from relay.delivery.claim import CALL_S, Batch, Claim
 from relay.delivery.plan import DIGEST_HOLD, POLL_S, RENEW_AFTER_S, Plan, make_plan
 from relay.destinations.base import Digest, Kind
+from relay.models.delivery import LIVE, REPLAYED
 from relay.rules.circuit import Circuit, CircuitState
 from relay.rules.lifecycle import Held, Life, State
 

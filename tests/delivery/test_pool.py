@@ -9,7 +9,7 @@ from threading import Event, Lock
 
 import pytest
 
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.claim import Claim
 from relay.delivery.plan import Group
 from relay.delivery.pool import FinishedCall, Pool

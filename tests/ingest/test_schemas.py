@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.event_types import SAMPLES
 from relay.ingest import strict_json
 from relay.ingest.schemas import EventIdMismatch, InvalidEvent, load_event

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from relay import database
-from relay.delivery.attempt.outcome import columns_of, life_of
+from relay.delivery.life_columns import columns_of, life_of
 from relay.errors import IllegalTransition
 from relay.models import Delivery, Subscription, db
 from relay.rules.lifecycle import (

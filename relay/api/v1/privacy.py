@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from relay.api.v1 import access
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.mapping.masking import EventMask, mask_loosely
 from relay.mapping.personal import mask_patterns
 from relay.models import Event

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Update, bindparam, insert, or_, select, updat
 from relay import database
 from relay.delivery import gate
 from relay.delivery.attempt.counts import Finished, column_of, count_finished
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.claim import Claim
+from relay.delivery.life_columns import columns_of, life_of
 from relay.delivery.order import mark_delivered
 from relay.delivery.quotas import record_quotas
 from relay.destinations.base import ReportedQuota
@@ -26,13 +27,11 @@ from relay.observability import metrics, tracing
 from relay.observability.logging import log
 from relay.rules.changes import Change
 from relay.rules.lifecycle import (
-    SETTLED,
     Accepted,
     Discarded,
     Failed,
     Held,
     LeaseExpired,
-    Life,
     Policy,
     Refused,
     Signal,
@@ -86,44 +85,6 @@ class DeliveryResult:
     was_made: bool = True
     mapping_version: int | None = None
     change: Change | None = None
-
-
-# ---- a delivery's columns ------------------------------------------------------------------------
-
-
-def life_of(row: Any) -> Life:
-    """A delivery, or a row with its columns, as the state machine sees it."""
-    return Life(
-        state=State(row.state),
-        due_at=row.due_at,
-        lease_until=row.lease_until,
-        lease_token=row.lease_token,
-        attempts=row.attempts,
-        attempts_since_replay=row.attempts_since_replay,
-        claims=row.claims,
-        revived_from=State(row.revived_from) if row.revived_from else None,
-    )
-
-
-def columns_of(life: Life, now: datetime) -> dict[str, Any]:
-    """The columns that store a life.  ``now`` is when it settled, if its state is final."""
-    return {
-        "state": life.state.value,
-        "due_at": life.due_at,
-        "lease_until": life.lease_until,
-        "lease_token": life.lease_token,
-        "attempts": life.attempts,
-        "attempts_since_replay": life.attempts_since_replay,
-        "claims": life.claims,
-        "revived_from": life.revived_from.value if life.revived_from else None,
-        "settled_at": now if life.state in SETTLED else None,
-    }
-
-
-def apply_transition(delivery: Delivery, outcome: Transition, now: datetime) -> None:
-    """Write a transition to a loaded delivery."""
-    for name, value in columns_of(outcome.life, now).items():
-        setattr(delivery, name, value)
 
 
 def sentence_of(signal: Signal) -> str | None:

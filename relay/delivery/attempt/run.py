@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from relay.delivery.ai.enrichment import Enriched
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.claim import CALL_S, Claim
-from relay.delivery.message import apply_mapping, message_of, parse_payload
+from relay.delivery.message import apply_mapping, message_of
+from relay.delivery.payload import parse_payload
 from relay.destinations.base import Call, Kind, Message, MessageResult, ReportedQuota, Rule
 from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.i18n import N_
-from relay.rules.lifecycle import Accepted, Refused, Signal
-from relay.rules.notes import Note, once
+from relay.rules.lifecycle import Accepted, Refused
+from relay.rules.notes import once
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
@@ -23,38 +25,6 @@ HIDDEN = "(not stored: it has a secret)"
 NO_MATTER_S = 0.5  # a first call may end that much later than the deadline of all calls
 STORED_BODY = 16 * 1024  # characters of a reply's body that are stored
 Job = tuple[Message, Mapping[str, Rule] | None]  # a message and its mapping, None: the default one
-
-
-@dataclass(frozen=True)
-class AttemptResult:
-    """The result of one delivery; ``request`` and ``response`` are masked and cut, ready to be stored.
-
-    They are those of the last call; earlier ones are in ``request["earlier"]``.  ``calls`` counts
-    the calls: the first of several deliveries that share calls counts all of them.  ``quotas`` are
-    those the replies reported.  ``ai`` describes the AI step.  ``was_made`` is False if the
-    destination was not called because the delivery waits for its AI step.  ``by_status`` and
-    ``retry_after_s``: whether the signal follows from the status of the last reply, and what that
-    reply asks for.  ``notes`` say what was left out.
-    """
-
-    signal: Signal
-    attempt_key: str
-    status: int | None
-    elapsed_ms: float
-    request: dict[str, Any]
-    response: dict[str, Any]
-    calls: int = 1
-    quotas: tuple[ReportedQuota, ...] = ()
-    ai: dict[str, Any] | None = None
-    was_made: bool = True
-    by_status: bool = True
-    retry_after_s: float | None = None
-    notes: tuple[Note, ...] = ()
-
-    @property
-    def has_call(self) -> bool:
-        """Whether a call was made for this delivery.  A kind may accept one that needs none."""
-        return bool(self.request)
 
 
 class Sender:

@@ -16,7 +16,9 @@ from sqlalchemy.orm import joinedload
 from relay import database
 from relay.delivery.ai.enrichment import Enriched, Enricher
 from relay.delivery.ai.steps import step_of
-from relay.delivery.message import message_of, parse_payload, shared_transport
+from relay.delivery.message import message_of
+from relay.delivery.payload import parse_payload
+from relay.delivery.shared_transport import shared_transport
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind, AiModel
 from relay.errors import NotFound

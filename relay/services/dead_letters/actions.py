@@ -11,11 +11,11 @@ from sqlalchemy.orm import joinedload
 
 from relay import broker, database
 from relay.delivery import gate
-from relay.delivery.attempt.outcome import apply_transition, life_of
-from relay.delivery.capacity import LIVE
+from relay.delivery.life_columns import apply_transition, life_of
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.i18n import N_, _
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
+from relay.models.delivery import LIVE
 from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
 from relay.rules.states import (
     DeadLetterState,

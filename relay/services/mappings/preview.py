@@ -16,11 +16,11 @@ from relay.delivery.message import (
     load_site_key,
     mapping_rules,
     message_of,
-    parse_payload,
     requests_of,
     scope_of,
     standard_rules,
 )
+from relay.delivery.payload import parse_payload
 from relay.delivery.test_send import sample_of
 from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
 from relay.destinations.redaction import mask_request

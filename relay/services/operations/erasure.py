@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, true
 
 from relay import database, exact_json
-from relay.delivery.attempt import outcome as lives
+from relay.delivery.life_columns import apply_transition, life_of
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid
 from relay.event_types import ERASE
@@ -251,7 +251,7 @@ def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Recei
     state = State(delivery.state)
     receipt.in_flight += state is State.IN_FLIGHT
     if found.is_about and state in (State.PENDING, State.DEAD):
-        lives.apply_transition(delivery, transition(lives.life_of(delivery), Discarded(), now), now)
+        apply_transition(delivery, transition(life_of(delivery), Discarded(), now), now)
         receipt.discarded += 1
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 
 from relay import database, exact_json
-from relay.delivery.attempt import outcome as lives
+from relay.delivery.life_columns import apply_transition, life_of
 from relay.i18n import N_
 from relay.mapping import person
 from relay.models import Attempt, DeadLetter, Delivery, EmailDigest, Event, db
@@ -79,8 +79,8 @@ def _empty_event(event: Event, days: int) -> bool:
     for delivery in deliveries:
         delivery.last_error = person.scrub(delivery.last_error, found.values)
         if delivery.state == State.PENDING:
-            change = transition(lives.life_of(delivery), Discarded(), now)
-            lives.apply_transition(delivery, change, now)
+            change = transition(life_of(delivery), Discarded(), now)
+            apply_transition(delivery, change, now)
             delivery.last_error = NOT_SENT.format(days)
     for row in db.session.scalars(select(EmailDigest).where(EmailDigest.event_pk == event.id)):
         db.session.delete(row)

@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 from relay import broker, database
 from relay.database import READ_ONLY
 from relay.delivery import gate
-from relay.delivery.attempt.outcome import apply_transition, life_of
-from relay.delivery.capacity import LIVE, REPLAYED
+from relay.delivery.life_columns import apply_transition, life_of
 from relay.errors import NotFound, Refusal
 from relay.i18n import N_, _
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, Subscription, db
+from relay.models.delivery import LIVE, REPLAYED
 from relay.models.destination import is_in_use
 from relay.rules.lifecycle import OPEN, Replayed, State, Withdrawn, transition
 from relay.rules.states import (

@@ -19,10 +19,10 @@ from relay.delivery.message import (
     kind_and_config,
     load_site_key,
     message_of,
-    parse_payload,
     requests_of,
     with_texts,
 )
+from relay.delivery.payload import parse_payload
 from relay.destinations import KINDS
 from relay.destinations.redaction import mask_request
 from relay.errors import RelayError

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.errors import Invalid, NotFound
 from relay.event_types import INTERNAL_TYPES
 from relay.i18n import _

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery import gate
-from relay.delivery.message import parse_payload
+from relay.delivery.payload import parse_payload
 from relay.event_types import SAMPLES
 from relay.i18n import _
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type

@@ -19,7 +19,8 @@ from relay.delivery.ai import budget, enrichment, steps
 from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.ai.steps import ActiveAiStep
-from relay.delivery.message import message_of, shared_transport
+from relay.delivery.message import message_of
+from relay.delivery.shared_transport import shared_transport
 from relay.destinations.ai import SpendingCaps, TokenUsage
 from relay.mapping.ai_answers import AnswerField
 from relay.models import (

@@ -10,7 +10,7 @@ from flask import Flask
 
 from relay import database
 from relay.delivery.attempt.outcome import result_of, write_results
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.claim import Claim, claim
 from relay.models import DeliveryMinute, db
 from relay.rules.lifecycle import DEFAULT_POLICY, Accepted, Failed, Refused, Signal, State

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from relay import database
 from relay.delivery.attempt.outcome import DeliveryResult, postponed, result_of, write_results
-from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.claim import Claim, claim
 from relay.models import Attempt, DeadLetter, Delivery, db
 from relay.rules.lifecycle import DEFAULT_POLICY, Accepted, Failed, Held, Refused, Signal

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from flask import current_app
 
 from config import Config
-from relay.delivery.message import shared_transport
+from relay.delivery.shared_transport import shared_transport
 from relay.i18n import _, ngettext
 from relay.observability.health import Finding, ok, warning
 from relay.services.operations.checks.database import compare_clocks
