@@ -4,115 +4,46 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections import ChainMap
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import ChainMap, UserDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from marshmallow import ValidationError, fields
+from relay.destinations import kinds
 
-from relay.destinations import canary_inbox, kinds
-from relay.destinations.base import Kind
-from relay.destinations.endpoints import (
-    AGAIN,
-    QUERY_AGAIN,
-    hide_queries,
-    is_elsewhere,
-    secrets_in_use,
-    url_fields,
-    with_query,
-)
-from relay.destinations.redaction import MASK
-from relay.errors import Invalid, Undeliverable
-from relay.i18n import N_, _
-from relay.secrets.references import is_reference
-from relay.transport.addresses import Network, check_url
+if TYPE_CHECKING:
+    from relay.destinations.base import Kind
 
 
-def find_kinds() -> dict[str, Kind]:
-    """Import every module in ``kinds/``.  -> its ``KIND``, by slug"""
+class Kinds(UserDict[str, "Kind"]):
+    """The kinds by slug.  The module of a kind is imported when the kind is used first."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        super().__init__()
+        self.modules = modules
+        self.data = dict.fromkeys(modules)  # type: ignore[assignment]  # None until it is imported
+
+    def __getitem__(self, slug: str) -> Kind:
+        kind: Kind | None = self.data[slug]
+        if kind is None:
+            kind = self.data[slug] = importlib.import_module(self.modules[slug]).KIND
+            if kind.slug != slug:
+                raise ImportError(f"The kind {kind.slug} is in {self.modules[slug]}: rename one.")
+        return kind
+
+    def load_all(self) -> None:
+        """Import all of them, before a server forks: its processes share them."""
+        for slug in self:
+            self[slug]
+
+
+def find_kinds() -> Kinds:
+    """The kinds of ``kinds/``.  The slug of a kind is the name of its module."""
     names = sorted(info.name for info in pkgutil.iter_modules(kinds.__path__))
-    found = (importlib.import_module(f"{kinds.__name__}.{name}").KIND for name in names)
-    return {kind.slug: kind for kind in found}
+    return Kinds({name: f"{kinds.__name__}.{name}" for name in names})
 
 
-KINDS: dict[str, Kind] = find_kinds()
+KINDS = find_kinds()
 # With the internal one.
-ALL_KINDS: Mapping[str, Kind] = ChainMap(KINDS, {canary_inbox.KIND.slug: canary_inbox.KIND})
-BY_COMMAND_LINE = N_(
-    "This looks like a reference to a secret. Only the command line takes one, on Relay's server: flask "
-    "destinations update or flask alerts channels update. Enter the secret itself here."
+ALL_KINDS: Mapping[str, Kind] = ChainMap(
+    KINDS, Kinds({"canary": "relay.destinations.canary_inbox"})
 )
-
-
-def load_config(
-    kind: Kind,
-    values: Mapping[str, Any],
-    stored_secrets: Mapping[str, str],
-    allowed_networks: Iterable[Network] = (),
-    stored: Mapping[str, Any] | None = None,
-    may_refer: bool = True,
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Check the settings from a form or the command line.  -> (settings, secrets)
-
-    An empty or masked secret keeps the stored one, unless the settings before, ``stored``, name another
-    server or way of signing in: then it must be entered again.  A URL with a query is also one of the
-    secrets, and its values are masked in the settings.  Without ``may_refer`` a secret cannot be entered
-    as a reference.  Raises Invalid with the reasons per field.
-    """
-    secret_names = {name for name, field in kind.schema.fields.items() if is_secret(field)}
-    given = {
-        name: value.strip() if isinstance(value, str) else value
-        for name, value in values.items()
-        if value not in (None, "")
-    }
-    reasons: dict[str, list[str]] = {}
-    kept = set()
-    for name in secret_names:
-        if str(given.get(name, MASK)).startswith(MASK):
-            given.pop(name, None)
-            if name in stored_secrets:
-                given[name] = stored_secrets[name]
-                kept.add(name)
-        elif not may_refer and is_reference(str(given[name])):
-            reasons[name] = [_(BY_COMMAND_LINE)]
-    for name in {one.name for one in url_fields(kind)} & given.keys():
-        try:
-            given[name] = with_query(str(given[name]), stored_secrets.get(name, ""))
-        except ValueError:
-            reasons[name] = [_(QUERY_AGAIN)]
-    loaded: dict[str, Any] = {}
-    try:
-        loaded = kind.schema.load(given)
-    except ValidationError as exc:
-        found = {name: _sentences(why) for name, why in exc.normalized_messages().items()}
-        reasons = found | reasons
-    for name, field in kind.schema.fields.items():
-        address = loaded.get(name) or given.get(name)
-        if field.metadata.get("widget") != "url" or name in reasons or not address:
-            continue
-        try:
-            if name not in secret_names or not is_reference(address):
-                check_url(address, allowed_networks)
-        except Undeliverable as exc:
-            reasons[name] = [str(exc)]
-    if not reasons and stored is not None and is_elsewhere(kind, stored, loaded):
-        in_use = set(secrets_in_use(kind, loaded))
-        reasons = {name: [_(AGAIN)] for name in kept & in_use}
-        loaded = {name: value for name, value in loaded.items() if name not in kept - in_use}
-    if reasons:
-        raise Invalid(reasons)
-    secrets = {name: str(loaded.pop(name)) for name in secret_names if loaded.get(name)}
-    shown, urls = hide_queries(kind, loaded)
-    return {
-        name: value for name, value in shown.items() if name not in secret_names
-    }, secrets | urls
-
-
-def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
-    return bool(field.metadata.get("secret"))
-
-
-def _sentences(why: Any) -> list[str]:
-    if isinstance(why, dict):
-        return [sentence for inner in why.values() for sentence in _sentences(inner)]
-    return [_(str(line)) for line in why]

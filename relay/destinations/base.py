@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
-
-from marshmallow import RAISE, Schema
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from relay.destinations.outcomes.http import classify
 from relay.i18n import N_
@@ -22,6 +20,9 @@ from relay.rules.changes import OlderChange
 from relay.rules.notes import Note
 from relay.rules.on_status import Choices
 from relay.transport.request import OutboundRequest, Reply
+
+if TYPE_CHECKING:
+    from relay.destinations.schema import ConfigSchema
 
 
 @dataclass(frozen=True)
@@ -194,21 +195,6 @@ def standard_text(template: str) -> Rule:
     Only the choice is stored, without ``template``: a delivery uses the kind's newest text.
     """
     return {"computed": "message.standard", "template": template}
-
-
-class ConfigSchema(Schema):
-    """Base of every kind's settings.
-
-    A field's ``metadata`` is for the form: ``label``, ``help``, ``placeholder``, ``secret``
-    (encrypted at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
-    ``headers`` (a textarea for code), ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
-    ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings,
-    ``group`` for a heading above the first setting of a group, ``rows`` for the height of a textarea,
-    ``server`` if the setting says, as a URL does, which server gets the secrets.
-    """
-
-    class Meta:
-        unknown = RAISE
 
 
 class Kind:

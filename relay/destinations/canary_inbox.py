@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import ConfigSchema, Kind, Message
+from relay.destinations.base import Kind, Message
+from relay.destinations.schema import ConfigSchema
 from relay.transport.request import OutboundRequest, Reply
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from relay.destinations import BY_COMMAND_LINE, KINDS, load_config
+from relay.destinations import KINDS
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.endpoints import AGAIN, QUERY_AGAIN, changed_address
+from relay.destinations.loading import BY_COMMAND_LINE, load_config
 from relay.errors import Invalid
 from tests.support.kind_contract import mapped_message
 

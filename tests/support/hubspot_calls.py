@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 from relay.delivery.message import apply_mapping
-from relay.destinations import KINDS, load_config
+from relay.destinations import KINDS
 from relay.destinations.base import Message, MessageResult
+from relay.destinations.loading import load_config
 from relay.event_types import SAMPLES
 from relay.transport.client import Transport
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot

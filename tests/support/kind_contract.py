@@ -14,8 +14,8 @@ from typing import Any
 
 from relay.dashboard.forms import fields_of
 from relay.delivery.message import fill_text
-from relay.destinations import load_config
 from relay.destinations.base import Kind, Message, SiteKey
+from relay.destinations.loading import load_config
 from relay.destinations.redaction import mask_request
 from relay.event_types import SAMPLES
 from relay.mapping.checks import invalid_rules

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates
 
-from relay.destinations.base import ConfigSchema, Kind, Message
+from relay.destinations.base import Kind, Message
 from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
+from relay.destinations.schema import ConfigSchema
 from relay.errors import Undeliverable
 from relay.i18n import N_, _
 from relay.rules.lifecycle import Failed, Refused, Signal

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import ConfigSchema, Kind, Message
+from relay.destinations.base import Kind, Message
 from relay.destinations.envelope import body_of, headers_of
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 from relay.transport.request import OutboundRequest, Reply
 

@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay import exact_json
-from relay.destinations.base import ConfigSchema, Kind, Message, Rule, TargetField
+from relay.destinations.base import Kind, Message, Rule, TargetField
 from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
+from relay.destinations.schema import ConfigSchema
 from relay.errors import Undeliverable
 from relay.event_types import TEST
 from relay.i18n import N_, _

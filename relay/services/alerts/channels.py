@@ -14,11 +14,11 @@ from sqlalchemy import delete, func, or_, select
 
 from config import Config
 from relay import database, secrets
-from relay.destinations import load_config
 from relay.destinations.base import Kind
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.endpoints import changed_address
 from relay.destinations.kinds.webhook.settings import SIGNED, new_signing_secret
+from relay.destinations.loading import load_config
 from relay.errors import Invalid, NotFound, Refusal
 from relay.i18n import _
 from relay.models import AlertChannel, AlertMessage, db

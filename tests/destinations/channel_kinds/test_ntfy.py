@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from relay.destinations import load_config
 from relay.destinations.base import Message
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.channel_kinds.ntfy import MAX_MESSAGE, cut_bytes
+from relay.destinations.loading import load_config
 from relay.errors import Invalid
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.client import Transport

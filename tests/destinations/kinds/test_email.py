@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from relay.destinations import KINDS, load_config
+from relay.destinations import KINDS
 from relay.destinations.base import Message, MessageResult
 from relay.destinations.kinds.email import errors
+from relay.destinations.loading import load_config
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable

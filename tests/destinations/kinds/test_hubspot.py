@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from relay.destinations import load_config
 from relay.destinations.base import MessageResult
 from relay.destinations.kinds.hubspot import errors, known_errors, limits
+from relay.destinations.loading import load_config
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable

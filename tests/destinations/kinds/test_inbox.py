@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from relay.destinations import KINDS, load_config
+from relay.destinations import KINDS
+from relay.destinations.loading import load_config
 from relay.rules.lifecycle import Accepted
 from tests.support.kind_contract import message
 

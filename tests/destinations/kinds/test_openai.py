@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import requests
 
-from relay.destinations import KINDS, load_config
+from relay.destinations import KINDS
 from relay.destinations.ai import AiKind, AiQuestion, AiReply, SpendingCaps, TokenUsage
 from relay.destinations.kinds.openai.errors import ERRORS, STATUSES
 from relay.destinations.kinds.openai.replies import duration_s
+from relay.destinations.loading import load_config
 from relay.destinations.outcomes.known_errors import ErrorAction
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid

@@ -13,10 +13,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from relay.delivery.attempt.run import AttemptResult, deliver
-from relay.delivery.message import parse_payload
-from relay.destinations import KINDS, load_config
+from relay.delivery.payload import parse_payload
+from relay.destinations import KINDS
 from relay.destinations.client_credentials import TokenCache
 from relay.destinations.kinds import webhook
+from relay.destinations.loading import load_config
 from relay.errors import Invalid
 from relay.event_types import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Refused

@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validate, validates, validates_schema
 
-from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.email.addresses import parse_addresses
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 from relay.transport import smtp
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
-from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.hubspot.money import HOLD, WITHOUT_AMOUNT
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 from relay.secrets.references import is_reference
 

@@ -16,7 +16,6 @@ from marshmallow import (
 )
 
 from relay.destinations.ai import AiModel, amount
-from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.openai.services import (
     AUTO,
     CHAT,
@@ -32,6 +31,7 @@ from relay.destinations.kinds.openai.services import (
     service_of_url,
     wrong_url,
 )
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 
 

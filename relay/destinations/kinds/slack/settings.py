@@ -8,8 +8,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
-from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.slack.urls import service_of
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 from relay.rules.changes import OlderChange
 from relay.secrets.references import is_reference

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from relay.destinations.base import ConfigSchema
+from relay.destinations.schema import ConfigSchema
 from relay.i18n import N_, _
 from relay.secrets.references import is_reference
 from relay.transport.client import HEADER_NAME, RESERVED_HEADERS
