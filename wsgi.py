@@ -3,13 +3,14 @@
 import gc
 import sys
 
-from relay import __version__, create_app
+from relay import __version__, create_app, create_migrating_app
 from relay.cli import (
     help_text,
     init_app,
     is_flask,
     is_main_help,
     needs_ingest,
+    needs_migrations,
     needs_no_pages,
     needs_no_settings,
     refuse_start,
@@ -27,13 +28,16 @@ if is_flask(program):  # a tenth of the start: none of what is made now becomes 
     gc.disable()
 try:
     if needs_no_settings(words):
-        app = setup_app(create_app, __version__)
+        app = setup_app(create_migrating_app, __version__)
     else:
         from relay.owner import read_settings
 
         config = read_settings() if is_flask(program) else None
         if needs_no_pages(program, words):  # they cost most of the start
-            app = create_app(config, pages=False, ingest=needs_ingest(words))
+            if needs_migrations(words):
+                app = create_migrating_app(config)
+            else:
+                app = create_app(config, pages=False, ingest=needs_ingest(words))
             init_app(app)
         else:
             app = create_app(config)

@@ -21,3 +21,14 @@ def create_app(config: Config | None = None, *, pages: bool = True, ingest: bool
     from relay.application import build  # here, so that a command's help does not wait for it
 
     return build(config, pages, ingest)
+
+
+def create_migrating_app(config: Config | None = None) -> Flask:
+    """Build the application of ``flask db`` and ``flask init``: the tables and the migrations, no pages and
+    no endpoint.
+    """
+    from relay.application import add_migrations, build
+
+    app = build(config, pages=False, ingest=False)
+    add_migrations(app)
+    return app

@@ -9,12 +9,12 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import __version__, create_app, models  # noqa: F401
+from relay import __version__, create_migrating_app, models  # noqa: F401
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import READ_BIND, db
 from relay.models.audit_chain import AuditChain
-from relay.observability.logging import init_logging
+from relay.observability.logging import init_logging, prepare_logger
 from relay.observability.metrics import init_metrics
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
@@ -62,12 +62,15 @@ def add_pages(app: Flask) -> None:
     from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
     from relay.api.v1 import blueprint as api_blueprint
-    from relay.page_extensions import assets, csrf, limiter, login, migrate
+    from relay.page_extensions import assets, csrf, limiter, login
+    from relay.services.users.throttle import SHARED
     from relay.web import assets as files
 
-    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    prepare_process(app)
+    add_migrations(app)
     for extension in (login, csrf, limiter, assets):
         extension.init_app(app)
+    app.extensions[SHARED] = limiter.storage
     csrf.exempt(ingest.blueprint)
     limiter.exempt(ingest.blueprint)
     with app.app_context():
@@ -77,8 +80,24 @@ def add_pages(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_blueprint(connect_blueprint)
     app.register_blueprint(api_blueprint)
-    app.extensions[cli.FACTORY] = create_app
+    app.extensions[cli.FACTORY] = create_migrating_app
     cli.init_app(app)
+
+
+def add_migrations(app: Flask) -> None:
+    """What ``flask db`` needs."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+
+
+def prepare_process(app: Flask) -> None:
+    """Load what a process that goes on uses, before it forks or starts threads.  A command may not use it."""
+    from relay.destinations import KINDS
+
+    KINDS.load_all()
+    prepare_logger()
+    app.extensions["relay_broker"].prepare()
 
 
 def flask_settings(config: Config) -> dict[str, object]:

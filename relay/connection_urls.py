@@ -11,18 +11,15 @@ https://redis.readthedocs.io/en/stable/connections.html#redis.Redis.from_url
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from psycopg import pq
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.errors import SettingsError
-from relay.lean_redis import parse_url
 
 # The password is as short as the rest allows: it may contain any character.
 PARTS = re.compile(
@@ -149,6 +146,10 @@ def _postgres_url(parts: UrlParts, name: str) -> str:
 
 def check_parameters(query: tuple[tuple[str, str], ...], name: str) -> list[tuple[str, str]]:
     """The parameters that libpq knows.  Raises SettingsError for one that nobody can use."""
+    if not query:
+        return []
+    from psycopg import pq  # here: SQLite needs none of it
+
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     kept = []
     for key, value in query:
@@ -197,13 +198,10 @@ def read_redis_url(text: str, name: str = "REDIS_URL") -> str:
     if scheme != "unix" and not re.fullmatch("[0-9]{0,6}", parts.path.strip("/")):
         raise SettingsError(f"{name} must end with the number of a database, such as /0.")
     url = _redis_url("unix" if scheme == "unix" else REDIS_SCHEMES[scheme], parts)
-    try:
-        parameters = parse_url(url)
-    except ValueError as exc:
-        raise SettingsError(f"{name} has a parameter with a wrong value.") from exc
     if scheme == "unix" and not parts.path.strip("/"):
         raise SettingsError(f"{name} has no path of a socket: write unix:///run/valkey.sock.")
-    _check_redis_parameters(parts.query, parameters, name)
+    if parts.query:
+        _check_redis_parameters(parts.query, url, name)
     return url
 
 
@@ -220,9 +218,13 @@ def _redis_url(scheme: str, parts: UrlParts) -> str:
     return f"{scheme}://{login}{host}{f':{port}' if port else ''}{path}{query}"
 
 
-def _check_redis_parameters(
-    query: tuple[tuple[str, str], ...], parameters: Mapping[str, object], name: str
-) -> None:
+def _check_redis_parameters(query: tuple[tuple[str, str], ...], url: str, name: str) -> None:
+    from relay.lean_redis import parse_url  # here: most URLs have no parameter
+
+    try:
+        parameters = parse_url(url)
+    except ValueError as exc:
+        raise SettingsError(f"{name} has a parameter with a wrong value.") from exc
     for key, _ in query:
         if key not in REDIS_PARAMETERS:
             raise SettingsError(f"{name} has the parameter {key}, which Relay does not know.")

@@ -7,9 +7,9 @@ import socket
 import threading
 
 from flask import Flask
-from redis.exceptions import RedisError
 
 from relay.broker import SEEN_LONGEST_S, heartbeat_key, seen_key
+from relay.lean_redis import RedisError
 
 EVERY_S = 5.0
 TTL_S = 15
@@ -20,7 +20,7 @@ class Heartbeat(threading.Thread):
 
     def __init__(self, app: Flask, role: str):
         super().__init__(name="heartbeat", daemon=True)
-        self.client = app.extensions["relay_broker"].broker.client
+        self.client = app.extensions["relay_broker"].client
         self.key = heartbeat_key(role, f"{socket.gethostname()}:{os.getpid()}")
         self.seen_key = seen_key(role)
         self.stopped = threading.Event()

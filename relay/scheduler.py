@@ -17,6 +17,7 @@ from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import __version__, create_app, database
+from relay.application import prepare_process
 from relay.delivery import recovery
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
@@ -169,6 +170,7 @@ def main() -> None:
         app = create_app(pages=False)
     except SettingsError as exc:
         sys.exit(str(exc))
+    prepare_process(app)
     restrict_old_files(app.extensions["relay_config"].data_dir)
     Heartbeat(app, "scheduler").start()
     watcher = Watcher(app, "scheduler")

@@ -57,7 +57,7 @@ class Watcher:
         self.channels_at = -CHANNELS_EVERY_S
         config = app.extensions["relay_config"]
         self.outage = DatabaseOutage(
-            app.extensions["relay_broker"].broker.client,
+            app.extensions["relay_broker"].client,
             config.data_dir,
             role,
             config.public_url,

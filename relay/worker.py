@@ -7,6 +7,7 @@ import importlib
 import sys
 
 from relay import __version__, create_app
+from relay.application import prepare_process
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.observability.metrics_server import serve_metrics
@@ -21,6 +22,7 @@ except SettingsError as exc:
     sys.exit(str(exc))
 stop_without_parent(app.extensions["relay_stopping"])
 restrict_old_files(app.extensions["relay_config"].data_dir)
+prepare_process(app)
 importlib.import_module("relay.actors")  # they bind to the broker that create_app has just set
 heartbeat = Heartbeat(app, "worker")
 heartbeat.start()

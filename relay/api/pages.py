@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay.api import openapi
 from relay.database_errors import explain
-from relay.observability import metrics, metrics_server
+from relay.observability import metrics_server
+from relay.observability.exposition import CONTENT_TYPE_LATEST, build_info, exposition
 from relay.observability.logging import log
 from relay.page_extensions import limiter
 from relay.services.operations import doctor, gauges
@@ -53,13 +54,13 @@ def show_metrics() -> Response:
         response = jsonify(error="forbidden", detail=metrics_server.FORBIDDEN)
         response.status_code = 403
         return response
-    shown = [metrics.build_info(openapi.VERSION)]
+    shown = [build_info(openapi.VERSION)]
     try:
         shown.extend(gauges.read())
     except SQLAlchemyError as exc:  # the counters, and the gauges that were read before, still help
         log("metrics.no_gauges", level="warning", reason=explain(exc))
-    text = metrics.exposition(shown)
-    return Response(text, content_type=metrics.CONTENT_TYPE_LATEST)
+    text = exposition(shown)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/api/openapi.json", provide_automatic_options=False)

@@ -21,7 +21,9 @@ from relay.errors import SettingsError
 if TYPE_CHECKING:
     from config import Config
 
-FACTORY = "relay_factory"  # makes the whole application from settings, for ``flask init``
+FACTORY = (
+    "relay_factory"  # makes the application of the migrations from settings, for ``flask init``
+)
 # The module and the name of each command in it, and its help in the list of commands.
 COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "users": ("users", "group", "Manage the users who can sign in."),
@@ -48,7 +50,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     ),
     "settings": ("settings", "group", "The settings of the whole installation."),
     "tokens": ("tokens", "group", "Create, list and revoke the API tokens of users."),
-    "doctor": ("system", "doctor", "Check everything that Relay depends on, problems first."),
+    "doctor": ("doctor", "doctor", "Check everything that Relay depends on, problems first."),
     "rotate-encryption-keys": (
         "system",
         "rotate_encryption_keys",
@@ -64,7 +66,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "erase_person",
         "Erase a person's data from events, attempts and dead letters.",
     ),
-    "openapi": ("system", "print_openapi", "Print the OpenAPI document of the API, as JSON."),
+    "openapi": ("openapi", "print_openapi", "Print the OpenAPI document of the API, as JSON."),
     "restore": ("backups", "restore_backup", "Restore a backup to an empty database."),
     "kinds": (
         "kinds",
@@ -106,13 +108,15 @@ Examples:
 # The commands of a noun that another module adds to it.
 ADDED: Mapping[str, Mapping[str, str]] = {
     "sources": {"privacy": "people"},
+    "alerts": {"channels": "alert_channels"},
     "users": {
         "require-second-factor": "second_factor",
         "reset-second-factor": "second_factor",
     },
 }
 WITH_INGEST = frozenset({"doctor"})  # it checks whether an event could be stored
-WITH_PAGES = frozenset({"openapi", "db"})  # the commands that need the whole application
+WITH_PAGES = frozenset({"openapi"})  # it needs the whole application
+WITH_MIGRATIONS = frozenset({"db"})
 
 
 class LazyCommand(click.Command):
@@ -218,10 +222,14 @@ def needs_ingest(words: Sequence[str]) -> bool:
     return words[0] in WITH_INGEST
 
 
+def needs_migrations(words: Sequence[str]) -> bool:
+    return words[0] in WITH_MIGRATIONS
+
+
 def setup_app(factory: Callable[[Config], Flask], version: str) -> Flask:
     """An application that has only the commands, for ``needs_no_settings``.
 
-    ``factory`` makes the whole application from settings.
+    ``factory`` makes the application of the migrations from settings.
     """
     app = Flask("relay")
     app.extensions[FACTORY] = factory

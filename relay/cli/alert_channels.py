@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from relay.cli.alerts import group
 from relay.cli.destinations import parse_pairs, secrets_of
 from relay.cli.output import command, iso, refuse, show, show_list, show_removal
 from relay.errors import Invalid
@@ -22,7 +23,7 @@ ZONE = "The time zone of the quiet hours and of the times in messages, such as E
 RULE = "Only alerts of this rule; repeat it for several. all: every rule."
 
 
-@click.group("channels")
+@group.group("channels")
 def channels() -> None:
     """Create, test and control the channels that alerts are sent to."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from relay import database
-from relay.cli.alert_channels import channels
+from relay.cli import NounGroup
 from relay.cli.output import ID, command, iso, paged, show, show_list
 from relay.errors import Invalid, Refusal
 from relay.models import Alert, AlertEntry, db
@@ -25,12 +25,9 @@ FOREVER = "until --unmute"
 ALERT_ID = ID
 
 
-@click.group("alerts")
+@click.group("alerts", cls=NounGroup)
 def group() -> None:
     """List alerts, act on them, and change their rules and channels."""
-
-
-group.add_command(channels)
 
 
 def as_dict(alert: Alert) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import click
 from flask import current_app
 
 from config import Config
-from relay.cli.output import command, iso, show, show_list
-from relay.cli.system import top_level
+from relay.cli.output import command, iso, show, show_list, top_level
 from relay.services.audit import COMMAND_LINE
 from relay.services.backups import runs
 from relay.services.backups.daily import run_daily

@@ -29,7 +29,6 @@ from relay.services.dead_letters.causes import Cause
 from relay.services.dead_letters.selection import STATES, Selection
 from relay.services.destinations import settings as destination_settings
 from relay.services.replays import actions as replay_actions
-from relay.services.replays import preview as replay_preview
 
 
 @click.group("dead-letters")
@@ -159,6 +158,8 @@ def replay(dry_run: bool, as_json: bool, **chosen_by: Any) -> None:
     """Send failed deliveries again, with the same idempotency keys."""
     selection, count = select(**chosen_by)
     result: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
+    from relay.services.replays import preview as replay_preview  # here: it fills the mappings
+
     chosen = replay_preview.select_dead_letters(selection)
     if dry_run:
         previews = replay_preview.dry_run(chosen, most=None).places

@@ -11,8 +11,8 @@ from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
 from relay.models import Destination, Subscription
 from relay.rules.states import AccessState
 from relay.services.audit import COMMAND_LINE
-from relay.services.destinations import removal, throttling
 from relay.services.destinations import settings as destination_settings
+from relay.services.destinations import throttling
 from relay.services.subscriptions import settings as subscription_settings
 
 
@@ -172,6 +172,8 @@ def update(
 def remove(destination: str, yes: bool, as_json: bool) -> None:
     """Remove a destination; what waits for it is discarded, its history stays."""
     name = destination_settings.find_destination(destination).name
+    from relay.services.destinations import removal  # here: no other command needs it
+
     found = removal.remove(destination, COMMAND_LINE) if yes else removal.preview(destination)
     counts = {
         "id": found.destination.id,

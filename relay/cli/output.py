@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database_errors import explain
@@ -43,6 +43,7 @@ class RowId(click.ParamType):
 
 
 ID, TIMES = RowId(), TimeOption()
+top_level = AppGroup("relay")  # ``command`` needs a group; commands of no noun are added without it
 
 
 def refuse(sentence: str) -> NoReturn:

@@ -1,45 +1,13 @@
-"""``flask doctor`` and the other commands for the whole system."""
+"""Commands for the whole system: keys, retention and erasure."""
 
 from __future__ import annotations
 
-import json
-import sys
-
 import click
 from cryptography.fernet import Fernet
-from flask.cli import AppGroup
 
-from relay.api import openapi
-from relay.cli.output import command, show
-from relay.observability.health import Level
+from relay.cli.output import command, show, top_level
 from relay.services.audit import COMMAND_LINE
 from relay.services.operations import encryption, erasure, retention
-from relay.services.operations.doctor import diagnose
-
-top_level = AppGroup("relay")  # ``command`` needs a group; the commands are added without it
-
-
-@command(top_level, "doctor", "doctor", "doctor --offline --json")
-@click.option(
-    "--offline", is_flag=True, help="Make no calls: skip the public URL and other clocks."
-)
-@click.option(
-    "--clock-url", default="", help="Compare the clock with the Date header of this server."
-)
-def doctor(offline: bool, clock_url: str, as_json: bool) -> None:
-    """Check everything that Relay depends on, problems first.  Exits with 1 if something fails."""
-    findings = diagnose(offline, clock_url)
-    shown = [
-        {"level": f.level, "check": f.check, "what": f.explained, "do": f.do} for f in findings
-    ]
-    lines = [
-        f"{f.level.upper():8} {f.check}: {' '.join(f'{f.explained} {f.do}'.split())}"
-        for f in findings
-    ]
-    failed = any(f.level is Level.ERROR for f in findings)
-    show({"ok": not failed, "findings": shown}, as_json, "\n".join(lines))
-    if failed:
-        sys.exit(1)
 
 
 @command(
@@ -92,13 +60,3 @@ def erase_person(email: str, as_json: bool) -> None:
         text += f" {receipt.in_flight} deliveries are in flight: run this again in a minute."
     text += f" Receipt {receipt.number}."
     show(receipt.counts | {"receipt": receipt.number}, as_json, text)
-
-
-@command(top_level, "openapi", "openapi > openapi.json")
-def print_openapi(as_json: bool) -> None:
-    """Print the OpenAPI document of the API, as JSON."""
-    found = openapi.document()
-    show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
-
-
-COMMANDS = (doctor, rotate_encryption_keys, prune, erase_person, print_openapi)

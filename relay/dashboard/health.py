@@ -106,7 +106,7 @@ def facts_of_database() -> dict[str, Any]:
 @guard.requires("support")
 def page() -> Any:
     findings = doctor.diagnose(budget_s=BUDGET_S)
-    client = current_app.extensions["relay_broker"].broker.client
+    client = current_app.extensions["relay_broker"].client
     return htmx.respond(
         "health/page.html",
         "health/_findings.html",

@@ -13,7 +13,6 @@ import urllib.request
 from pathlib import Path
 
 from flask import Flask
-from redis.exceptions import RedisError
 
 from config import Config
 from relay import create_app
@@ -22,6 +21,7 @@ from relay.errors import SettingsError
 from relay.launcher import demo
 from relay.launcher.processes import Child, end, kill, standard_processes
 from relay.launcher.valkey import Valkey, socket_path
+from relay.lean_redis import RedisError
 from relay.models import db
 from relay.private_files import restrict_new_files, restrict_old_files
 from relay.services.operations import installation
@@ -125,7 +125,7 @@ def wait_for_web(base: str, child: Child, stop: threading.Event) -> None:
 
 def wait_for_worker(app: Flask, stop: threading.Event) -> None:
     """Wait until a worker has sent its first heartbeat, at most START_LIMIT_S."""
-    client = app.extensions["relay_broker"].broker.client
+    client = app.extensions["relay_broker"].client
     until = time.monotonic() + START_LIMIT_S
     while not stop.wait(0.05) and time.monotonic() < until:
         try:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
-
 from relay.broker import heartbeat_key
 from relay.i18n import N_, _
+from relay.lean_redis import OutOfMemoryError, RedisError, ResponseError
 
 ROLES = ("worker", "scheduler")
 NEARLY_FULL = 0.9  # of the broker's maxmemory

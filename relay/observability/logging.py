@@ -10,10 +10,9 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
-
-import structlog
 
 from relay.observability.metrics import log_lines_dropped
 
@@ -21,39 +20,62 @@ from relay.observability.metrics import log_lines_dropped
 Level = Literal["info", "warning", "error"]
 ONE_TIME_LINK = re.compile(r"/(first-run|invite|new-password|new-address)/[^/\s\"'?]+")
 API_TOKEN = re.compile(r"\brelay_[A-Za-z0-9]{20,}")
-_logger: Any = structlog.get_logger()
+
+
+@dataclass
+class LogTarget:
+    """Where the lines go, and the logger that writes them, which is made for the first line."""
+
+    stream: TextIO
+    level: int
+    logger: Any = None
+
+
+_target = LogTarget(sys.stderr, logging.INFO)
 
 
 def init_logging(level: int = logging.INFO) -> None:
     """Log Relay's lines and those of the libraries as JSON.  Calling it again changes nothing."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        critical_as_error,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=LineWriter.factory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    global _logger  # bound once: binding costs as much as writing the line
-    _logger = structlog.get_logger().bind()
+    global _target
+    _target = LogTarget(sys.stderr, level)
     handler = LibraryHandler(sys.stderr)
     handler.addFilter(hide_secrets)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def prepare_logger() -> Any:
+    """Make the logger now.  A command that writes no line, as most, does not import structlog."""
+    import structlog
+
+    structlog.configure(
+        processors=[render],
+        wrapper_class=structlog.make_filtering_bound_logger(_target.level),
+        logger_factory=LineWriter.factory(_target.stream),
+        cache_logger_on_first_use=False,
+    )
+    # bound once: binding costs as much as writing the line
+    _target.logger = structlog.get_logger().bind()
+    return _target.logger
+
+
+def library_formatter() -> logging.Formatter:
+    """The lines of the libraries, in the form of Relay's."""
+    import structlog
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            critical_as_error,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
 
 
 # Built once: json.dumps builds an encoder for each call with a default.
@@ -93,6 +115,11 @@ class LineWriter:
 class LibraryHandler(logging.StreamHandler[TextIO]):
     """The same for the lines of the libraries."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        if self.formatter is None:
+            self.formatter = library_formatter()
+        return self.formatter.format(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         log_lines_dropped.inc()
 
@@ -110,7 +137,9 @@ def hide_secrets(record: logging.LogRecord) -> bool:
     return True
 
 
-def critical_as_error(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+def critical_as_error(
+    _logger: Any, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """Libraries also use the level ``critical``; for an operator's rules it is an error."""
     if line.get("level") == "critical":
         line["level"] = "error"
@@ -122,4 +151,4 @@ def log(name: str, /, *, level: Level = "info", **fields: Any) -> None:
 
     ``name`` and ``level`` are literals at the call, so that the table in the docs can be checked.
     """
-    getattr(_logger, level)(name, **fields)
+    getattr(_target.logger or prepare_logger(), level)(name, **fields)

@@ -1,7 +1,6 @@
-"""The counters and histograms of this host, and their text for Prometheus.
+"""The counters and histograms of this host.  ``exposition`` makes their text for Prometheus.
 
-They are in files, so that the processes of a host share them (see ``counts``).  The gauges (deliveries by
-state, oldest due, …) are read from the database when the metrics are read.
+They are in files, so that the processes of a host share them (see ``counts``).
 """
 
 from __future__ import annotations
@@ -11,21 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-
 from relay.observability.counts import Addition, Counts, Numbers, Series, add_up, fold, read_all
-
-__all__ = ["CONTENT_TYPE_LATEST", "Metric", "exposition", "gauge"]
 
 MAX_SERIES = 200  # of one metric, on one host; further label values are counted as OTHER
 OTHER = "other"
@@ -59,10 +46,6 @@ class Counted:
 
     def key_of(self, values: Sequence[str]) -> str:
         return json.dumps([self.name, [value[:100] for value in values], self.more])
-
-    def family(self, numbers: Numbers) -> Metric:
-        """The metric with the numbers of all processes."""
-        raise NotImplementedError
 
     def values_in(self, numbers: Numbers) -> Iterator[tuple[list[str], Sequence[float]]]:
         """-> (label values, numbers) of each series.  A metric without labels has one at once."""
@@ -98,12 +81,6 @@ class Counter(Counted):
     def inc(self, amount: float = 1) -> None:
         _counts.add((self.series_of(()), 0, amount, 0.0))
 
-    def family(self, numbers: Numbers) -> Metric:
-        family = CounterMetricFamily(self.name, self.text, labels=self.label_names)
-        for values, (number,) in self.values_in(numbers):
-            family.add_metric(values, number)
-        return family
-
 
 @dataclass(frozen=True)
 class HistogramChild:
@@ -132,14 +109,6 @@ class Histogram(Counted):
     def addition(self, labels: tuple[str, ...], value: float) -> Addition:
         """What observing ``value`` adds to the series with these label values."""
         return self.series_of(labels), bisect_left(self.bounds, value), 1.0, value
-
-    def family(self, numbers: Numbers) -> Metric:
-        family = HistogramMetricFamily(self.name, self.text, labels=self.label_names)
-        names = [*(repr(bound) for bound in self.bounds), "+Inf"]
-        for values, found in self.values_in(numbers):
-            buckets = list(zip(names, accumulate(found[:-1]), strict=True))
-            family.add_metric(values, buckets, found[-1])
-        return family
 
 
 INGEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -183,21 +152,6 @@ def count_attempt(
     _counts.add(*added)
 
 
-def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Metric:
-    """A gauge that was just read, with one value for each value of ``label``.
-
-    Without values it has no series.
-    """
-    family = GaugeMetricFamily(name, text, labels=[label] if label else [])
-    for of, value in values.items():
-        family.add_metric([of] if label else [], value)
-    return family
-
-
-def build_info(version: str) -> Metric:
-    return gauge("relay_build_info", "1, with the version of Relay.", {version: 1}, "version")
-
-
 def bounded(
     values: Mapping[str, float], rest: Callable[[Iterable[float]], float] = sum
 ) -> dict[str, float]:
@@ -210,16 +164,6 @@ def bounded(
     return kept
 
 
-@dataclass(frozen=True, eq=False)
-class _JustRead:
-    """Metrics as a collector of the library."""
-
-    families: Sequence[Metric]
-
-    def collect(self) -> Iterable[Metric]:
-        return self.families
-
-
 def sums() -> Numbers:
     """The numbers of all processes of this host, also of those that ended."""
     folder, own, numbers = _counts.snapshot()
@@ -229,11 +173,3 @@ def sums() -> Numbers:
         with suppress(OSError):
             add_up(numbers, read_all(folder, without=own))
     return numbers
-
-
-def exposition(gauges: Sequence[Metric] = ()) -> bytes:
-    """Prometheus text: the sums of all processes of this host, and these gauges."""
-    numbers = sums()
-    registry = CollectorRegistry()
-    registry.register(_JustRead([*(metric.family(numbers) for metric in METRICS), *gauges]))
-    return generate_latest(registry)

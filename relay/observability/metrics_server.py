@@ -16,7 +16,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from config import Config
-from relay.observability import metrics
+from relay.observability.exposition import CONTENT_TYPE_LATEST, build_info, exposition
 from relay.observability.logging import log
 
 TRY_AGAIN_S = 5.0
@@ -81,8 +81,8 @@ class MetricsServer(threading.Thread):
                     return self.answer(404, b"Not found\n", "text/plain")
                 if not may_read(self.headers.get, self.client_address[0], token, False):
                     return self.answer(403, FORBIDDEN.encode() + b"\n", "text/plain")
-                text = metrics.exposition([metrics.build_info(version)])
-                return self.answer(200, text, metrics.CONTENT_TYPE_LATEST)
+                text = exposition([build_info(version)])
+                return self.answer(200, text, CONTENT_TYPE_LATEST)
 
             def answer(self, status: int, body: bytes, content_type: str) -> None:
                 self.send_response(status)

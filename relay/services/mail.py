@@ -14,18 +14,18 @@ from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
 from relay.connection_urls import MailAccount
-from relay.destinations.kinds.email.addresses import parse_address
-from relay.destinations.kinds.email.errors import signal_of
-from relay.destinations.redaction import mask_text
 from relay.errors import Unavailable
 from relay.i18n import _
 from relay.observability.logging import log
 from relay.rules.lifecycle import Accepted
-from relay.transport import smtp
+
+if TYPE_CHECKING:
+    from relay.transport import smtp
 
 TIMEOUT_S = 15.0
 MOST_WAITING = 200
@@ -71,12 +71,16 @@ def send(mail: TextMail) -> str:
     account = _account()
     if account is None:
         raise Unavailable(_("No mail server is set up. Set RELAY_MAIL_URL and RELAY_MAIL_FROM."))
+    # here: few commands send mail
+    from relay.delivery.shared_transport import shared_transport
+    from relay.destinations.kinds.email.errors import signal_of
+    from relay.destinations.redaction import mask_text
+    from relay.transport import smtp
+
     try:
         request = _request(account, mail)
     except ValueError as exc:
         return str(exc)
-    from relay.delivery.message import shared_transport  # here: few commands send mail
-
     reply = smtp.send(request, shared_transport(current_app._get_current_object()))  # type: ignore[attr-defined]
     signal = signal_of(reply)
     if isinstance(signal, Accepted):
@@ -91,6 +95,9 @@ def send(mail: TextMail) -> str:
 
 def _request(account: MailAccount, mail: TextMail) -> smtp.MailRequest:
     """Raises ValueError for an address that mail servers do not accept."""
+    from relay.destinations.kinds.email.addresses import parse_address
+    from relay.transport import smtp
+
     sender, recipient = parse_address(account.sender), parse_address(mail.to)
     message = EmailMessage()
     message["From"], message["To"] = sender, recipient

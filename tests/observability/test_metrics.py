@@ -14,6 +14,7 @@ from flask import Flask
 
 from relay.ingest.refusals import RefusalCode
 from relay.observability import metrics
+from relay.observability.exposition import exposition
 from relay.observability.metrics import METRICS, Counter, Histogram, bounded
 from tests.support.sink import Sink
 from tests.support.world import make
@@ -40,7 +41,7 @@ def check(text: str) -> None:
 
 
 def shown() -> str:
-    return metrics.exposition().decode()
+    return exposition().decode()
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _context(connection: Any, known: Mapping[str, EffectiveRule], now: datetime)
         connection,
         now,
         {name: one.threshold or 0.0 for name, one in known.items()},
-        current_app.extensions["relay_broker"].broker.client,
+        current_app.extensions["relay_broker"].client,
         current_app.extensions["relay_config"],
         frozenset(name for name, one in known.items() if one.is_set),
     )

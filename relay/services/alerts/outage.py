@@ -27,11 +27,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay import database
 from relay.i18n import N_, _
+from relay.lean_redis import RedisError
 from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.alerts import REMIND_EVERY_S, RULES

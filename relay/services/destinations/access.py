@@ -8,8 +8,6 @@ from __future__ import annotations
 from flask import current_app
 
 from relay import broker, database
-from relay.delivery.attempt.run import Sender
-from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.base import AccessResult
 from relay.errors import Refusal, RelayError, Undeliverable
@@ -69,6 +67,11 @@ def check(destination_id: int) -> None:
     if destination is None or not can_check(destination):
         return
     kind_name = KINDS[destination.kind].name
+    # here: few commands make a call
+    from relay.delivery.attempt.run import Sender
+    from relay.delivery.message import kind_and_config
+    from relay.delivery.shared_transport import shared_transport
+
     try:
         kind, config = kind_and_config(destination)
         db.session.commit()  # no transaction stays open during the call

@@ -11,8 +11,6 @@ from flask import current_app
 from sqlalchemy import or_, select
 
 from relay import broker, database
-from relay.delivery.attempt.run import Sender
-from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.errors import NotFound, Refusal, RelayError
 from relay.i18n import SOURCE, _, in_language
@@ -23,13 +21,17 @@ from relay.services.destinations.settings import find_destination
 from relay.stored_text import translated
 
 STALE = timedelta(days=1)
-READS = tuple(kind.slug for kind in KINDS.values() if kind.has_account)
+
+
+def has_account(slug: str) -> bool:
+    """Whether destinations of this kind have an account that is read."""
+    return slug in KINDS and KINDS[slug].has_account
 
 
 def refresh(id_or_name: int | str, by: By) -> Destination:
     """Read the account now, because a person asked.  Raises NotFound, Refusal with the reason."""
     destination = find_destination(id_or_name)
-    if destination.kind not in READS:
+    if not has_account(destination.kind):
         raise Refusal(_("%(name)s has no account fields to load.", name=destination.name))
     record(by, "destination.read_account", destination.name)
     read(destination.id)
@@ -43,8 +45,13 @@ def refresh(id_or_name: int | str, by: By) -> Destination:
 def read(destination_id: int) -> None:
     """Read one account and store it; if that fails, keep the old state and store the reason, in English."""
     destination = db.session.get(Destination, destination_id)
-    if destination is None or destination.kind not in READS:
+    if destination is None or not has_account(destination.kind):
         return
+    # here: few commands make a call
+    from relay.delivery.attempt.run import Sender
+    from relay.delivery.message import kind_and_config
+    from relay.delivery.shared_transport import shared_transport
+
     try:
         kind, config = kind_and_config(destination)
         db.session.commit()  # no transaction stays open during the call
@@ -69,7 +76,7 @@ def wake_stale() -> int:
     stale = db.session.scalars(
         select(Destination.id).where(
             Destination.state == DestinationState.ACTIVE,
-            Destination.kind.in_(READS),
+            Destination.kind.in_([slug for slug in KINDS if has_account(slug)]),
             or_(Destination.account_read_at.is_(None), Destination.account_read_at < before),
         )
     ).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 from sqlalchemy import Row, select
@@ -11,23 +11,23 @@ from sqlalchemy.orm import defer, selectinload
 
 from config import Config, Network
 from relay import broker, database, secrets
-from relay.delivery.test_send import TestSendResult, send_sample
-from relay.destinations import KINDS, load_config
+from relay.destinations import KINDS
 from relay.destinations.base import Kind
-from relay.destinations.endpoints import changed_address
 from relay.errors import Invalid, NotFound, Refusal
 from relay.i18n import N_, _
-from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
 from relay.models.destination import is_in_use
 from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
 from relay.services.audit import COMMAND_LINE, By, record
 from relay.services.deliveries import named
-from relay.services.destinations import access, texts
+from relay.services.destinations import access
 from relay.services.operations import milestones
 from relay.services.paging import MAX_LIMIT, Page, page_of
 from relay.services.subscriptions import settings as subscription_settings
+
+if TYPE_CHECKING:
+    from relay.delivery.test_send import TestSendResult
 
 
 def kind_of(slug: str) -> Kind:
@@ -66,6 +66,11 @@ def _load(
 
     Raises Invalid.
     """
+    # here: a list needs no schemas and no templates
+    from relay.destinations.loading import load_config
+    from relay.mapping.templates import check_template
+    from relay.services.destinations import texts
+
     config, hidden = load_config(
         kind, values, kept, _opened(), stored, may_refer=by == COMMAND_LINE
     )
@@ -148,6 +153,8 @@ def update_destination(
 
     Raises NotFound, Invalid.
     """
+    from relay.destinations.endpoints import changed_address  # here: a list needs no schemas
+
     destination = find_destination(destination_id, lock=True)
     name = _check_name(name, own_id=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
@@ -302,6 +309,8 @@ def check_access(id_or_name: int | str, by: By) -> Destination:
 
 def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> TestSendResult:
     """Send one sample marked as a test, now, and show the answer.  Raises NotFound, Undeliverable."""
+    from relay.delivery.test_send import send_sample  # here: few commands send something
+
     destination = find_destination(id_or_name)
     record(by, "destination.test", destination.name, event_type=event_type)
     db.session.commit()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from relay.delivery.message import fill_text, message_of, parse_payload, scope_of
+from relay.delivery.message import fill_text, message_of, scope_of
+from relay.delivery.payload import parse_payload
 from relay.delivery.test_send import sample_message
 from relay.destinations.base import Kind, Message, SettingText, TextStyle
 from relay.errors import Invalid, Undeliverable

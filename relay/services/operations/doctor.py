@@ -77,4 +77,4 @@ def readiness() -> tuple[list[str], list[str]]:
 
 
 def _client() -> Any:
-    return current_app.extensions["relay_broker"].broker.client
+    return current_app.extensions["relay_broker"].client

@@ -21,7 +21,8 @@ from relay.models import (
 )
 from relay.models.delivery import is_to_shown, is_unfinished
 from relay.models.destination import is_in_use
-from relay.observability.metrics import Metric, bounded, gauge
+from relay.observability.exposition import Metric, gauge
+from relay.observability.metrics import bounded
 from relay.rules.alerts import RULES
 from relay.rules.lifecycle import State
 from relay.rules.states import DestinationState

@@ -14,12 +14,12 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from flask import current_app
 from flask_migrate import upgrade
-from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay.errors import SettingsError
+from relay.lean_redis import RedisError
 from relay.models import db
 from relay.services.operations import encryption
 from relay.services.users import accounts as user_accounts
@@ -134,7 +134,7 @@ def check_keys() -> None:
 
 def check_broker() -> None:
     """Raises SettingsError if the broker does not respond or may evict messages."""
-    client = current_app.extensions["relay_broker"].broker.client
+    client = current_app.extensions["relay_broker"].client
     try:
         policy = client.info("memory").get("maxmemory_policy", "noeviction")
     except (RedisError, OSError) as exc:

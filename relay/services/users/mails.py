@@ -10,8 +10,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
-
 from relay import database
 from relay.i18n import N_, SOURCE, _, in_language, language
 from relay.models import User, db
@@ -221,6 +219,8 @@ def moment(instant: datetime, time_zone: str = "") -> str:
     local = instant.astimezone(ZoneInfo(time_zone or "UTC"))
     if language() == SOURCE:
         return local.strftime("%d %B %Y, %H:%M %Z")
+    from babel.dates import format_date  # here: a list needs none
+
     day = format_date(local, "long", locale=language())
     return f"{day}, {local.strftime('%H:%M')} {_(local.tzname() or 'UTC')}"
 

@@ -11,6 +11,7 @@ import hashlib
 import math
 import time
 
+from flask import current_app
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -18,8 +19,8 @@ from limits.strategies import FixedWindowRateLimiter
 from relay.errors import TooBusy
 from relay.i18n import N_, _
 from relay.networks import network_of
-from relay.page_extensions import limiter
 
+SHARED = "relay_limits"  # the counters in the broker; commands have none
 PER_ADDRESS = RateLimitItemPerMinute(10, 1, "sign-in-address")
 PER_BROWSER = RateLimitItemPerMinute(10, 10, "sign-in-browser")
 PER_ACCOUNT = RateLimitItemPerMinute(30, 15, "sign-in-account")
@@ -66,9 +67,9 @@ class AttemptCounter:
 
 def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
     try:
-        shared = FixedWindowRateLimiter(limiter.storage)
+        shared = FixedWindowRateLimiter(current_app.extensions[SHARED])
         return getattr(shared, method)(counter.item, counter.key)
-    except Exception:  # the broker is down: each process counts by itself
+    except Exception:  # the broker is down or this is a command: each process counts by itself
         return getattr(_in_memory, method)(counter.item, counter.key)
 
 

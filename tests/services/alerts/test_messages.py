@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from relay.models import AlertChannel, AlertEntry, AlertMessage, AlertRuleSetting, db
-from relay.observability import metrics
+from relay.observability.exposition import exposition
 from relay.rules.states import AlertChange, AlertMessageState, Severity
 from relay.services.alerts import channels, messages, sender
 from relay.services.audit import COMMAND_LINE
@@ -153,7 +153,7 @@ def test_each_try_is_counted_by_kind_and_outcome(sink: Sink) -> None:
     send(after(10))
     open_alert(subject="destination:2")
     send(after(10))
-    text = metrics.exposition().decode()
+    text = exposition().decode()
     for outcome in ("retried", "sent", "failed"):
         name = f'relay_alert_messages_total{{kind="webhook",outcome="{outcome}"}}'
         assert f"{name} 1.0" in text

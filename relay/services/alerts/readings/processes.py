@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay.broker import SEEN_LONGEST_S, heartbeat_key, seen_key
 from relay.i18n import N_, _
+from relay.lean_redis import RedisError
 from relay.models import Lease
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.services.alerts.readings import Context
