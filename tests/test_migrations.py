@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, inspect, text
 
 from config import database_url as sqlalchemy_url
 from relay.launcher.processes import ROOT
+from relay.services.operations.checks.database import newest_revisions
 from tests.support.databases import Databases
 from tests.support.env import ENCRYPTION_KEY, relay_env
 from tests.support.network import wait_for
@@ -53,6 +55,10 @@ def upgrade(url: str, folder: Path, revision: str, word: str = "upgrade") -> Non
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_newest_revision_that_is_read_from_the_files_is_that_of_alembic() -> None:
+    assert newest_revisions() == set(ScriptDirectory(str(ROOT / "migrations")).get_heads())
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -247,7 +247,7 @@ def identities_for(
         return []
     passphrase = config.backups.passphrase if config.backups else ""
     try:
-        return sealing.read_identities(path.read_bytes(), passphrase, path.name)
+        return sealing.read_identities(path.read_bytes(), passphrase, sealing.stored_name(path))
     except FileNotFoundError as exc:
         if identity:
             raise Refusal(f"There is no file {identity}.") from exc
@@ -309,6 +309,6 @@ def restore(config: Config, name: Path, identity: Path | None, by: By) -> backup
 def _restore(path: Path, identities: list[sealing.x25519.Identity], by: By) -> backup.Done:
     try:
         with sealing.opened(path, identities) as file:
-            return backup.restore(file, path.name.removesuffix(".part"), by)
+            return backup.restore(file, sealing.stored_name(path), by)
     except OSError as exc:
         raise Refusal(f"{path} cannot be read: {exc.strerror}.") from exc

@@ -109,6 +109,11 @@ def read_identities(text: bytes, passphrase: str, name: str) -> list[x25519.Iden
         raise Refusal(f"{name} is not a file with private keys of age.") from exc
 
 
+def stored_name(path: Path) -> str:
+    """The name of a backup's file, of which ``path`` may be a copy that is being fetched."""
+    return path.name.removesuffix(".part")
+
+
 def is_sealed(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(HEADER)) == HEADER
@@ -126,7 +131,7 @@ def opened(path: Path, identities: list[x25519.Identity]) -> Iterator[IO[bytes]]
         return
     if not identities:
         raise Refusal(
-            f"{path.name} is encrypted. Give the file with the private key: --identity FILE"
+            f"{stored_name(path)} is encrypted. Give the file with the private key: --identity FILE"
         )
     reader, writer = os.pipe()
     failures: list[BaseException] = []
@@ -160,5 +165,5 @@ def opened(path: Path, identities: list[x25519.Identity]) -> Iterator[IO[bytes]]
 
 def _explained(path: Path, exc: BaseException) -> Refusal:
     if isinstance(exc, WRONG_KEY) and "matching" in str(exc):
-        return Refusal(f"This private key does not open {path.name}.")
-    return Refusal(f"{path.name} is damaged or incomplete: it cannot be decrypted ({exc}).")
+        return Refusal(f"This private key does not open {stored_name(path)}.")
+    return Refusal(f"{stored_name(path)} is damaged or incomplete: it cannot be decrypted ({exc}).")

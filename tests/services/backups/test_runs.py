@@ -137,6 +137,17 @@ def test_a_transfer_that_failed_opens_the_alert_and_is_finished_by_the_next_run(
 
 
 @SQLITE
+def test_another_private_key_is_refused_with_the_name_of_the_backup(
+    config: Config, identity: Path, tmp_path: Path
+) -> None:
+    name = runs.run(config, COMMAND_LINE).made.name
+    other = tmp_path / "other-key"
+    other.write_text(str(x25519.Identity.generate()))
+    with pytest.raises(Refusal, match=rf"does not open {name}\.$"):
+        runs.verify(config, "", other, COMMAND_LINE)
+
+
+@SQLITE
 def test_verification_finds_a_row_that_was_not_restored_as_it_was(
     config: Config, identity: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
