@@ -1,8 +1,9 @@
 """What Relay costs while nothing happens: memory and CPU of each process.  See README.md.
 
-idle.py [--database postgres|sqlite] [--events 0] [--settle 20] [--seconds 60] [--web 2]
+idle.py [--launcher] [--database postgres|sqlite] [--events 0] [--settle 20] [--seconds 60] [--web 2]
 
-Starts PostgreSQL, Valkey and Relay's processes as the Procfile says, sends ``--events`` events first, waits
+Starts PostgreSQL, Valkey and Relay's processes as the Procfile says, each alone, or with ``--launcher`` all of them
+by ``python -m relay.launcher``, as ``make run`` does.  Sends ``--events`` events first, waits
 ``--settle`` seconds and then measures for ``--seconds``.  Memory is PSS: what several processes share counts
 once in all.  Private is what a process has for itself alone.
 """
@@ -22,9 +23,11 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "bench"))
 
 import bench  # noqa: E402
+from relay.launcher.processes import end, spawn  # noqa: E402
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support import postgres  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
+from tests.support.network import wait_for  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
 from tests.support.stack import Stack  # noqa: E402
 
@@ -65,6 +68,10 @@ def words_of(pid: int) -> str:
     return words.strip().removeprefix(sys.executable).strip()
 
 
+def is_running(folder: Path) -> bool:
+    return "Relay is running" in (folder / "launcher.log").read_text()
+
+
 def measure(processes: dict[str, int], seconds: float) -> list[Cost]:
     """Measure each process, and those that it started, for ``seconds``."""
     found = [(name, one) for name, pid in processes.items() for one in bench.descendants(pid)]
@@ -101,6 +108,7 @@ def show(costs: list[Cost]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--launcher", action="store_true", help="start all by relay.launcher")
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--events", type=int, default=0, help="events that are delivered first")
     parser.add_argument("--settle", type=float, default=20, help="seconds before the measurement")
@@ -117,13 +125,20 @@ def main() -> None:
         valkey.start()
         url = databases.new_postgres(server) if server else databases.new_sqlite()
         sink = Sink()
+        launcher = None
         stack = Stack(folder / "data", url, valkey.url, WEB_CONCURRENCY=str(args.web))
         try:
             stack.start_limit_s = bench.START_S
             secret = stack.make_source().secret
             hook = ("webhook", "Sink", "--set", f"url={sink.url}/in", "--set", "auth=none")
             stack.flask("destinations", "create", *hook)
-            stack.start()
+            if args.launcher:
+                with (folder / "launcher.log").open("wb") as log:
+                    words = [sys.executable, "-m", "relay.launcher"]
+                    launcher = spawn(words, log, stack.env)
+                wait_for(lambda: is_running(folder), bench.START_S, "the launcher")
+            else:
+                stack.start()
             if args.events:
                 bench.load(stack, secret, args.events, 32, "idle")
                 bench.arrival(sink, args.events)
@@ -131,6 +146,8 @@ def main() -> None:
             processes = {
                 name: one.process.pid for name, one in stack.processes.items() if one.process
             }
+            if launcher:
+                processes["launcher"] = launcher.pid
             if server and server.process:
                 processes["postgresql"] = server.process.pid
             if valkey.process:
@@ -138,6 +155,8 @@ def main() -> None:
             show(measure(processes, args.seconds))
         finally:
             stack.stop()
+            if launcher:
+                end([launcher], 20)
             sink.close()
             valkey.stop()
             if server:

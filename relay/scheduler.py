@@ -64,23 +64,28 @@ LONG_WORK: tuple[tuple[float, Callable[[], object]], ...] = (
 )
 LEADER_S = 10.0
 RETRY_S = 10.0  # until work that the database refused is tried again
-ME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+def holder() -> str:
+    """The name of this process in the lease of the leader."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def lead() -> bool:
     """Become or stay the leader for the next ten seconds.  False if another process leads."""
+    me = holder()
     with db.engine.begin() as connection:
         now = database.now(connection)
         until = now + timedelta(seconds=LEADER_S)
         connection.execute(
             database.upsert(connection, Lease)
-            .values(name="scheduler", holder=ME, until=until)
+            .values(name="scheduler", holder=me, until=until)
             .on_conflict_do_nothing()
         )
         taken = connection.execute(
             update(Lease)
-            .where(Lease.name == "scheduler", or_(Lease.holder == ME, Lease.until < now))
-            .values(holder=ME, until=until)
+            .where(Lease.name == "scheduler", or_(Lease.holder == me, Lease.until < now))
+            .values(holder=me, until=until)
         )
         return bool(taken.rowcount)
 
@@ -90,7 +95,7 @@ def resign() -> None:
     with db.engine.begin() as connection:
         connection.execute(
             update(Lease)
-            .where(Lease.name == "scheduler", Lease.holder == ME)
+            .where(Lease.name == "scheduler", Lease.holder == holder())
             .values(until=db_now())
         )
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from relay.launcher.processes import ROOT, end, kill, spawn
+from relay.launcher.forks import fork_command
+from relay.launcher.processes import ROOT, end, kill, spawn, standard_processes
 from relay.launcher.valkey import MAX_SOCKET_PATH, Valkey, socket_path
 from tests.support.env import foreign
 from tests.support.network import free_port, wait_for
@@ -180,6 +181,19 @@ def test_a_port_in_use_is_one_line(launch: Launch) -> None:
         relay = launch(PORT=str(taken.getsockname()[1]))
         assert relay.process.wait(60) == 1
     assert re.fullmatch(r"Another program uses port \d+\. .*PORT=\d+ make run\n", relay.text())
+
+
+def test_the_launcher_forks_the_processes_of_the_procfile() -> None:
+    env = {"WORKER_SHUTDOWN_MS": "8000"}
+    found = {name: fork_command(line, env) for name, line in standard_processes().items()}
+    assert all(found.values()), "each would load all of Relay again"
+    worker = found["worker"]
+    assert worker is not None
+    assert worker.words[:2] == ("dramatiq", "relay.worker")
+    assert worker.words[-1] == "8000"
+    assert list(worker.settings) == ["dramatiq_worker_timeout"]
+    for line in ("nginx -g x", "python -m other", "python -m relay.scheduler $MORE"):
+        assert fork_command(line, env) is None
 
 
 def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:

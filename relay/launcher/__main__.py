@@ -18,7 +18,7 @@ from config import Config
 from relay import create_app
 from relay.broker import heartbeat_key
 from relay.errors import SettingsError
-from relay.launcher import demo
+from relay.launcher import demo, forks
 from relay.launcher.processes import Child, end, kill, standard_processes
 from relay.launcher.valkey import Valkey, socket_path
 from relay.lean_redis import RedisError
@@ -135,6 +135,15 @@ def wait_for_worker(app: Flask, stop: threading.Event) -> None:
             continue
 
 
+def disconnect(app: Flask) -> None:
+    """Close the connections to the database and the broker: a fork must not share them."""
+    with app.app_context():
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+    app.extensions["relay_broker"].broker.client.close()
+
+
 def run(stop: threading.Event) -> None:
     """Start all processes and restart those that die, until ``stop``.  Raises SettingsError."""
     config, valkey, lock_handle = prepare(stop)
@@ -148,11 +157,12 @@ def run(stop: threading.Event) -> None:
             installation.migrate(config)
             link = installation.first_run_url(base, config.data_dir)
             empty = demo.is_empty()
-            db.session.remove()
+        disconnect(app)
+        forks.preload()
         logs = config.data_dir / "logs"
         env = {**os.environ, "WORKER_SHUTDOWN_MS": str(STOP_LIMIT_S * 800)}
         children += [
-            Child(name, command, logs / f"{name}.log", env, (lock_handle,))
+            Child(name, command, logs / f"{name}.log", env, (lock_handle,), may_fork=True)
             for name, command in standard_processes().items()
         ]
         children[0].start()  # the web process first: a person waits for it
@@ -164,6 +174,7 @@ def run(stop: threading.Event) -> None:
             wait_for_worker(app, stop)
             with app.app_context():
                 demo.show(f"http://127.0.0.1:{config.port}", say)
+            disconnect(app)
         if link:
             say(f"Create your account (the link works once): {link}")
         say("Press Ctrl-C to stop.")

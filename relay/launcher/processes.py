@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from relay.launcher import forks
+
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
 # The process types that make up a whole Relay; the Procfile has optional ones beside them.
 STANDARD = ("web", "worker", "scheduler")
+Process = subprocess.Popen[bytes] | forks.Fork
 FIRST_DELAY_S, MAX_DELAY_S, HEALTHY_S = 0.5, 30.0, 60.0
 
 
@@ -80,7 +83,7 @@ def spawn(
     )
 
 
-def end(processes: Iterable[subprocess.Popen[bytes]], timeout_s: float = 10.0) -> None:
+def end(processes: Iterable[Process], timeout_s: float = 10.0) -> None:
     """Send SIGTERM to all, then SIGKILL to those that still run after ``timeout_s`` seconds."""
     running = [process for process in processes if process.poll() is None]
     for process in running:
@@ -93,7 +96,7 @@ def end(processes: Iterable[subprocess.Popen[bytes]], timeout_s: float = 10.0) -
             kill(process)
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: Process) -> None:
     """Kill a process and its process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
@@ -104,21 +107,30 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Child:
-    """A process of the Procfile.  ``log`` is the file with its output."""
+    """A process of the Procfile.  ``log`` is the file with its output.
+
+    ``may_fork``: it is a fork of this process, if its command is one of Relay's.
+    """
 
     name: str
     command: str
     log: Path
     env: Mapping[str, str]
     keep: tuple[int, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
+    may_fork: bool = False
+    process: Process | None = None
     started_at: float = 0.0
     delay_s: float = FIRST_DELAY_S
     due_at: float = field(default=0.0)
 
     def start(self) -> None:
+        command = forks.fork_command(self.command, self.env) if self.may_fork else None
         with self.log.open("ab") as log:
-            self.process = spawn(self.command, log, self.env, self.keep)
+            if command is None:
+                self.process = spawn(self.command, log, self.env, self.keep)
+            else:
+                env = child_env(self.env)
+                self.process = forks.fork(command, log, env, self.keep, _die_with_parent())
         self.started_at = time.monotonic()
 
     def watch(self, say: Callable[[str], None]) -> None:

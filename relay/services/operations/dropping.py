@@ -30,12 +30,15 @@ MOST_STAY = 2_000  # rows that stay: they are copied while events wait
 SOON = timedelta(days=1)  # the last attempts of a partition are a little younger than its events
 MOST_KEPT = 0.2  # with a larger share that stays, deleting the others costs less
 
+# OFFSET 0: the deliveries are found by their event.  PostgreSQL would read all of them by their id, in the order
+# of the dead letters.
 OPEN_EVENTS = """
   SELECT event_pk FROM delivery
   WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded')
   UNION
-  SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
-  WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last
+  SELECT d.event_pk FROM dead_letter l JOIN (
+    SELECT id, event_pk FROM delivery WHERE event_pk BETWEEN :first AND :last OFFSET 0
+  ) d ON d.id = l.delivery_id WHERE l.state <> 'resolved'
 """
 
 # One pass over a window of events and one over their deliveries.  An event stays if it is not past its days,
