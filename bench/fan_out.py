@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "bench"))
 
 import bench  # noqa: E402
-
 from relay import create_app  # noqa: E402
 from relay.launcher.valkey import Valkey  # noqa: E402
 from relay.services.audit import COMMAND_LINE  # noqa: E402

@@ -11,8 +11,12 @@ from relay.services.alerts import canary
 from relay.services.destinations import access as destination_access
 from relay.services.destinations import account as destination_account
 
+# Up to so many destinations of a batch of events are woken before those that wait.  So an event to a
+# thousand destinations does not delay the events after it.
+FEW = 20
 
-@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0, priority=-1)
 def route_events(_key: object = "") -> None:
     """Write deliveries for unrouted events; wake itself where more may wait.
 
@@ -21,13 +25,13 @@ def route_events(_key: object = "") -> None:
     destinations: list[int] = []
     opener = drain.Opener()
     if router.route_batch(wake=destinations.extend, begin=opener.begin) == router.BATCH:
-        broker.nudge("route_events")
+        broker.nudge("route_events", first=True)
     opened = opener.drain
     notify = LocalDrains.current().notify
     mine = [] if opened is None else [opened.row.id]
     mine += [number for number in destinations if number not in mine and not notify(number)]
     for number in mine[1:]:
-        broker.nudge("drain_destination", number)
+        broker.nudge("drain_destination", number, first=len(mine) <= FEW)
     if mine:
         drain.run(mine[0], opened)
 

@@ -73,12 +73,15 @@ class Nudger:
         """Make the broker now, in a process that runs: its threads share it, and its actors bind to it."""
         _ = self.broker
 
-    def nudge(self, name: str, key: object = "") -> bool:
-        """Wake the actor ``name`` for ``key``, unless a wake-up for it is already queued."""
+    def nudge(self, name: str, key: object = "", first: bool = False) -> bool:
+        """Wake the actor ``name`` for ``key``, unless a wake-up for it is already queued.
+
+        ``first``: before the wake-ups that wait.
+        """
         if time.monotonic() < self.resting_until:
             return False
         try:
-            return self.broker.wake(name, key)
+            return self.broker.wake(name, key, first)
         except BrokerAway as exc:
             # the rows are in the database, and the scheduler finds them at its next turn
             self.resting_until = time.monotonic() + REST_S
@@ -94,7 +97,7 @@ def init_broker(app: Flask, url: str) -> Nudger:
     return nudger
 
 
-def nudge(name: str, key: object = "") -> bool:
+def nudge(name: str, key: object = "", first: bool = False) -> bool:
     """Wake ``name`` for ``key`` through this application's broker.  Never raises."""
     nudger: Nudger = current_app.extensions["relay_broker"]
-    return nudger.nudge(name, key)
+    return nudger.nudge(name, key, first)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -66,15 +67,16 @@ class BlockingBroker(RedisBroker):
     def consumer_class(self) -> type[BlockingConsumer]:
         return BlockingConsumer
 
-    def wake(self, name: str, key: object) -> bool:
+    def wake(self, name: str, key: object, first: bool = False) -> bool:
         """Wake the actor ``name`` for ``key``, unless a wake-up for it is already queued.
 
-        Raises BrokerAway.
+        ``first``: before the wake-ups that wait.  Raises BrokerAway.
         """
         try:
             fresh = self.client.set(mark(name, key), 1, nx=True, px=NUDGE_TTL_MS)
             if fresh:
-                self.enqueue(
+                enqueue = self.enqueue_first if first else self.enqueue
+                enqueue(
                     dramatiq.Message(
                         queue_name=QUEUE, actor_name=name, args=(key,), kwargs={}, options={}
                     )
@@ -82,6 +84,16 @@ class BlockingBroker(RedisBroker):
             return bool(fresh)
         except (RedisError, dramatiq.BrokerError, OSError) as exc:
             raise BrokerAway(type(exc).__name__) from exc
+
+    def enqueue_first(self, message: dramatiq.Message[Any]) -> None:
+        """Enqueue ``message`` before those that wait, as Dramatiq's script does after them."""
+        number = uuid.uuid4().hex
+        name = f"{NAMESPACE}:{message.queue_name}"
+        data = message.copy(options={"redis_message_id": number}).encode()
+        with self.client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(f"{name}.msgs", number, data)
+            pipeline.lpush(name, number)
+            pipeline.execute()
 
 
 class WakeupMiddleware(Middleware):

@@ -52,7 +52,7 @@ def wake_due() -> int:
         unrouted = connection.scalar(_unrouted())
         values = {"now": now, "soon": now + timedelta(seconds=SOON_S)}
         destinations = connection.scalars(_due_destinations(), values).all()
-    woken = int(unrouted is not None and broker.nudge("route_events"))
+    woken = int(unrouted is not None and broker.nudge("route_events", first=True))
     return woken + sum(broker.nudge("drain_destination", number) for number in destinations)
 
 

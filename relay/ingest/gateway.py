@@ -45,7 +45,7 @@ class Gateway:
     def __init__(self, config: Config, engine: Engine, box: SecretBox, nudger: Nudger):
         self.config, self.engine, self.box = config, engine, box
         self.snapshots = Snapshots(engine, box)
-        self.wakeups = RouterWakeup(lambda: nudger.nudge("route_events"))
+        self.wakeups = RouterWakeup(lambda: nudger.nudge("route_events", first=True))
         self.writer = EventWriter(engine, self.wakeups.call)
         self.commit_check = CommitCheck(engine, self.writer.state, self.writer.wait_s)
         self.rejections = Rejections(engine)
