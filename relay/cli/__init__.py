@@ -115,7 +115,6 @@ ADDED: Mapping[str, Mapping[str, str]] = {
     },
 }
 WITH_INGEST = frozenset({"doctor"})  # it checks whether an event could be stored
-WITH_PAGES = frozenset({"openapi"})  # it needs the whole application
 WITH_MIGRATIONS = frozenset({"db"})
 
 
@@ -213,8 +212,7 @@ def is_flask(program: str) -> bool:
 
 def needs_no_pages(program: str, words: Sequence[str]) -> bool:
     """Whether this is the ``flask`` command with one of Relay's own commands."""
-    is_own = bool(words) and words[0] in COMMANDS and words[0] not in WITH_PAGES
-    return is_flask(program) and is_own
+    return is_flask(program) and bool(words) and words[0] in COMMANDS
 
 
 def needs_ingest(words: Sequence[str]) -> bool:

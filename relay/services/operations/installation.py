@@ -13,13 +13,11 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 from flask import current_app
-from flask_migrate import upgrade
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay.errors import SettingsError
-from relay.lean_redis import RedisError
 from relay.models import db
 from relay.services.operations import encryption
 from relay.services.users import accounts as user_accounts
@@ -112,6 +110,8 @@ def without_password(url: str) -> str:
 
 def migrate(config: Config) -> None:
     """Upgrade the database to the newest version.  Raises SettingsError if it is unavailable."""
+    from flask_migrate import upgrade  # here: the help needs no Alembic
+
     try:
         upgrade()
     except DBAPIError as exc:
@@ -134,6 +134,8 @@ def check_keys() -> None:
 
 def check_broker() -> None:
     """Raises SettingsError if the broker does not respond or may evict messages."""
+    from relay.lean_redis import RedisError
+
     client = current_app.extensions["relay_broker"].client
     try:
         policy = client.info("memory").get("maxmemory_policy", "noeviction")
