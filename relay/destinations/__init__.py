@@ -27,7 +27,8 @@ class Kinds(UserDict[str, "Kind"]):
         if kind is None:
             kind = self.data[slug] = importlib.import_module(self.modules[slug]).KIND
             if kind.slug != slug:
-                raise ImportError(f"The kind {kind.slug} is in {self.modules[slug]}: rename one.")
+                where = self.modules[slug]
+                raise ImportError(f"Kind {kind.slug} is in {where}: rename one.")  # i18n: keep
         return kind
 
     def load_all(self) -> None:
