@@ -72,7 +72,7 @@ soak: .venv/.dev relay/static/gen/manifest.json ## repeat the fault tests for SO
 	@scripts/soak.sh
 
 bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery and print a table
-	@$(BIN)/python bench/bench.py
+	@$(BIN)/python bench/bench.py $(ARGS)
 
 bench-pages: .venv/.dev relay/static/gen/manifest.json ## measure each page with EVENTS (1000000) events and print a table
 	@$(BIN)/python bench/pages.py --events $(or $(EVENTS),1000000) --database $(or $(DATABASE),postgres)

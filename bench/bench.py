@@ -200,8 +200,14 @@ def idle(processes: dict[str, int], seconds: float = 20.0) -> dict[str, tuple[fl
     }
 
 
-def part_costs(stack: Stack, secret: str, sink: Sink, count: int) -> dict[str, float]:
-    """What each part costs, in µs of CPU per event; see parts.py."""
+def part_costs(stack: Stack, secret: str, sink: Sink, count: int, rounds: int) -> dict[str, float]:
+    """What each part costs, in µs of CPU per event: the medians of some runs."""
+    runs = [part_costs_once(stack, secret, sink, count) for _ in range(rounds)]
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def part_costs_once(stack: Stack, secret: str, sink: Sink, count: int) -> dict[str, float]:
+    """See parts.py."""
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, str(ROOT / "bench" / "parts.py"), str(count), secret, f"{sink.url}/in"],
         cwd=ROOT,
@@ -235,11 +241,14 @@ def show_parts(costs: dict[str, float], save: bool, say: Callable[[str], None] =
         say(f"| {name} | {value:.1f} |")
     now = {name: round(value, 3) for name, value in ratios(costs).items()}
     stored = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-    say("\n| ratio | this run | stored |\n| --- | --- | --- |")
+    say("\n| ratio | this run | stored | change |\n| --- | --- | --- | --- |")
     for name, value in now.items():
-        say(f"| {name} | {value} | {stored.get(name, '-')} |")
+        before = stored.get(name)
+        change = f"{value / before - 1:+.0%}" if before else "-"
+        say(f"| {name} | {value} | {before or '-'} | {change} |")
     if save:
         BASELINE.write_text(json.dumps(now, indent=2) + "\n")
+        say(f"\nStored in {BASELINE.relative_to(ROOT)}.")
 
 
 def main() -> None:
@@ -277,7 +286,7 @@ def main() -> None:
             for name, (percent, mib) in idle(processes).items():
                 print(f"| {name} | {percent:.2f} | {mib:.0f} |")
             stack.stop()
-            show_parts(part_costs(stack, secret, sink, args.parts), args.save)
+            show_parts(part_costs(stack, secret, sink, args.parts, args.rounds), args.save)
         finally:
             stack.stop()
             sink.close()
