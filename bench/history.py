@@ -236,6 +236,23 @@ class Probe(threading.Thread):
         }
 
 
+def backends_cpu_s() -> float:
+    """The CPU of this database's sessions on PostgreSQL, if the server is on this machine."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            return 0.0
+        pids = connection.scalars(
+            text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        ).all()
+    total = 0
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            fields = stat.read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def prune(url: str) -> None:
     """Prune, and print the rate and the longest waits of a probe meanwhile."""
     with tempfile.TemporaryDirectory() as name:
@@ -243,13 +260,15 @@ def prune(url: str) -> None:
         with app.app_context():
             probe = Probe(app, _settings(1))
             probe.start()
-            started = time.monotonic()
+            started, cpu_s = time.monotonic(), time.process_time()
             done = retention.prune(COMMAND_LINE)
             seconds = time.monotonic() - started
+            cpu_s = time.process_time() - cpu_s + backends_cpu_s()
             probe.stopping.set()
             probe.join()
     print(
-        f"{done.events} events in {seconds:.1f} s ({done.events / seconds:.0f} a second); meanwhile a due "
+        f"{done.events} events in {seconds:.1f} s ({done.events / seconds:.0f} a second), with {cpu_s:.1f} s of "
+        f"CPU, at a load of {os.getloadavg()[0]:.1f}; meanwhile a due "
         f"delivery was claimed after {max(probe.late_s) * 1000:.0f} ms at most, and an event stored after "
         f"{max(probe.stored_s) * 1000:.0f} ms at most ({len(probe.late_s)} of each)"
     )

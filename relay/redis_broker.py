@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
+from queue import PriorityQueue
 from typing import Any
 
 import dramatiq
@@ -24,6 +25,7 @@ from relay.lean_redis import RedisError, redis
 BLOCK_S = 1.0  # how long a consumer waits for a message; below the client's socket timeout
 POLL_S = 0.05  # between two looks at a server that cannot block
 FULL_S = 0.02  # between two looks at how many prefetched messages are left
+STOPPING_S = 0.05  # between two looks of a thread at whether it is to stop, once the worker stops
 
 
 class BlockingConsumer(_RedisConsumer):
@@ -117,14 +119,40 @@ class WakeupMiddleware(Middleware):
     after_skip_message = after_process_message
 
 
+class WorkQueue(PriorityQueue[Any]):
+    """What the threads of a worker take messages from.  They wait without waking until it is closed.
+
+    Dramatiq's threads wake once a second to see whether they are to stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closed = False
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        with self.not_empty:
+            self.not_empty.wait_for(lambda: self.is_closed or self._qsize())
+        return super().get(block, STOPPING_S if self.is_closed else timeout)
+
+    def close(self) -> None:
+        with self.not_empty:
+            self.is_closed = True
+            self.not_empty.notify_all()
+
+
 class StoppingMiddleware(Middleware):
     """Tells running drains that the worker stops: they finish their calls and claim no more."""
 
     def __init__(self, event: threading.Event) -> None:
         self.event = event
+        self.queue = WorkQueue()
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        worker.work_queue = self.queue
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         self.event.set()
+        self.queue.close()
 
 
 def make_broker(app: Flask, client: redis.Redis, stopping: threading.Event) -> BlockingBroker:

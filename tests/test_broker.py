@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dramatiq import Worker
 from flask import Flask
 
 from relay.broker import QUEUE, init_broker
@@ -25,3 +26,13 @@ def test_the_router_is_woken_before_the_drains_that_wait(valkey: Valkey) -> None
     finally:
         consumer.close()
         nudger.broker.close()
+
+
+def test_the_threads_of_a_worker_wait_without_waking_and_stop_at_once(valkey: Valkey) -> None:
+    nudger = init_broker(Flask("test"), valkey.url)
+    worker = Worker(nudger.broker, worker_timeout=600_000, worker_threads=2)
+    worker.start()
+    threads = list(worker.workers)
+    worker.stop(timeout=10_000)
+    assert not any(thread.is_alive() for thread in threads)
+    nudger.broker.close()
