@@ -5,7 +5,7 @@ from __future__ import annotations
 import dramatiq
 
 from relay import broker
-from relay.delivery import drain, router
+from relay.delivery import drain, lane_drain, router
 from relay.delivery.local_drains import LocalDrains
 from relay.services.alerts import canary
 from relay.services.destinations import access as destination_access
@@ -38,8 +38,9 @@ def route_events(_key: object = "") -> None:
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
 def drain_destination(destination_id: int) -> None:
-    """Send what is due for one destination."""
-    drain.run(destination_id)
+    """Send what is due for one destination, or help the drain that does."""
+    if not lane_drain.LocalLanes.current().has(destination_id):
+        drain.run(destination_id) or lane_drain.run(destination_id)
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)

@@ -289,6 +289,11 @@ def dialect_of(connection: Connection | AnySession) -> str:
     return connected.dialect.name
 
 
+def has_one_writer(engine: Engine) -> bool:
+    """Whether one transaction at a time can write, so that a second process waits for the first."""
+    return engine.dialect.name == "sqlite"
+
+
 class RowInsert:
     """Inserts many rows of a table; one with a key that exists already is left out.
 

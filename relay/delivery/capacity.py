@@ -46,6 +46,7 @@ class Slots:
 class Capacity:
     """``interval_s`` is the destination's own time between calls, ``next_at`` the earliest instant
     of the next one.  ``max_batch`` is the largest number of deliveries that one call may take.
+    ``taken`` is how many of the calls at the same time belong to another process (see ``lanes``).
     ``settings`` are the columns that the others were computed from.
     """
 
@@ -58,6 +59,7 @@ class Capacity:
     max_batch: int = 1
     digest: Digest | None = None
     settings: tuple[Any, ...] = ()
+    taken: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, row: Any, kind: Kind, now: datetime) -> Capacity:
@@ -104,7 +106,7 @@ class Capacity:
     def places(self) -> int:
         """How many calls may run at the same time."""
         if self.circuit.stage is CircuitState.CLOSED:
-            return self.concurrency
+            return self.concurrency - self.taken
         return 1 if self.circuit.stage is CircuitState.PROBING else 0
 
     def slots(self, now: datetime, running: int = 0, limit: int = 1) -> Slots:

@@ -1,7 +1,8 @@
 """Send one destination's due deliveries: refill, plan, start, collect, write.
 
 One drain works for a destination at a time, with several calls under way.  So its limits hold for
-all workers, and a slow destination does not delay the others.
+all workers, and a slow destination does not delay the others.  While one process is not enough, the
+drain shares its places with a lane in another one; see ``lanes``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from flask import current_app
 from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from relay import broker
-from relay.database import AWAY, READ_ONLY, UtcDateTime, ids_param, is_one_of
+from relay.database import AWAY, READ_ONLY, UtcDateTime, has_one_writer, ids_param, is_one_of
 from relay.delivery import gate
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.ai.steps import HAS_ACTIVE, ActiveAiStep, load_rows, step_of
@@ -47,6 +48,7 @@ from relay.delivery.claim import (
     due_work_of,
     is_due,
 )
+from relay.delivery.lanes import LaneBeside
 from relay.delivery.local_drains import LocalDrains
 from relay.delivery.message import (
     kind_and_config,
@@ -76,6 +78,8 @@ BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its w
 RECHECK_S = 0.1
 VAULT_RETRY_S = 15.0  # how long a destination waits when the vault with its secrets does not answer
 FAST_S = 0.5  # a destination that takes a whole claim in this time gets a larger one
+LONGEST_S = 60.0  # how long a drain with a lane beside it goes on instead of ending
+TAKEN_OVER = Held("later", N_("Another drain works for this destination."))
 WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
@@ -84,7 +88,7 @@ def run(destination_id: int, opened: Drain | None = None) -> int:
 
     ``opened`` is a drain that the caller has begun and committed.
     """
-    count, again = 0, True
+    count, again, until = 0, True, time.monotonic() + LONGEST_S
     while again:
         drain = Drain.open(destination_id) if opened is None else opened.prepared()
         opened = None
@@ -97,6 +101,7 @@ def run(destination_id: int, opened: Drain | None = None) -> int:
             if not drain.is_released:
                 drain.close()
             again = drain.is_notified and drain.hold is None
+            again = again or (drain.is_shared and time.monotonic() < until)
             if drain.is_notified and not again:
                 broker.nudge("drain_destination", destination_id)
     return count
@@ -167,7 +172,10 @@ class Drain:
     ``row`` is the destination as it was last read, ``batch`` what is claimed and has not started,
     ``stopped`` the ids of paused and removed subscriptions in it.  ``hold`` is why nothing more may
     start; it stays until the drain ends.  ``stored`` is the capacity in the row, if it is known.
+    ``lane`` is the lane beside it.
     """
+
+    takes_suspects = True
 
     def __init__(self, row: Any, token: str, ai_rows: list[tuple[Any, Any]]):
         self.row, self.token, self.ai_rows = row, token, ai_rows
@@ -184,6 +192,11 @@ class Drain:
         self.capacity = Capacity.of(row, self.kind, row.now)
         self.stored: Capacity | None = self.capacity
         self.hold = destination_status(row, row.now).hold(row.now)
+        may_share = not (
+            self.kind.is_internal or self.order or ai_rows or has_one_writer(db.engine)
+        )
+        self.lane = LaneBeside(token, may_share)
+        self.make_room(row, row.now)
         self.batch = Batch()
         self.digest_group: Group = ()
         self.stopped: frozenset[int] = frozenset()
@@ -265,6 +278,8 @@ class Drain:
                     self.look_for_more(bool(progress.calls), now)
                 if time.monotonic() - self.renewed_at > RENEW_AFTER_S:
                     self.renew(now)
+                if self.lane.is_to_call():
+                    broker.nudge("drain_destination", self.row.id)
         return self.count
 
     def notify(self) -> None:
@@ -276,7 +291,7 @@ class Drain:
         """Let the next drain work, and wake one if something is due."""
         is_due_again = False
         with suppress(*AWAY), db.engine.begin() as connection:  # else the lease ends by itself
-            gate.release(connection, self.row.id, self.token)
+            self.release(connection)
             # In the same transaction: a drain that is woken now waits for the row, so no wake-up is
             # lost between the two statements.
             if not self.stopping.is_set():
@@ -305,7 +320,7 @@ class Drain:
             given_back = [postponed(one, self.row.id, now) for one in self.batch.claims]
             write_results(connection, given_back, now)
             gate.apply_hold(connection, self.row.id, signal, now)
-            gate.release(connection, self.row.id, self.token)
+            self.release(connection)
         if isinstance(signal, Held):
             log(
                 "drain.held",
@@ -352,9 +367,9 @@ class Drain:
         -> what waits after the commit.  The caller saves it.
         """
         self.is_notified = False  # before the look: what becomes due from now on is notified again
-        row = gate.acquire(connection, self.row.id, self.token)
+        row = self.acquire(connection)
         if row is None:  # another drain took over; this one finishes its calls
-            self.hold = Held("later", N_("Another drain works for this destination."))
+            self.hold = TAKEN_OVER
             return self.batch
         self.renewed_at = time.monotonic()
         self.read(row, now)
@@ -368,6 +383,9 @@ class Drain:
     def read(self, row: Any, now: datetime) -> None:
         """Take over the destination's settings and what holds it."""
         self.row, self.capacity = row, self.capacity.with_settings(row)
+        self.make_room(row, now)
+        if self.is_taken_over(row, now):
+            self.hold = self.hold or TAKEN_OVER
         self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
 
     def claim(self, connection: Connection, now: datetime, due: DueWork | None = None) -> Batch:
@@ -377,6 +395,7 @@ class Drain:
         """
         running, waiting = self.pool.running, self.batch.claims
         is_busy = bool(running or waiting)
+        busy = len(running) + len(waiting)
         if self.hold_now() is not None or (is_busy and has_suspect([*running, waiting])):
             return self.batch
         batch = claim_batch(
@@ -384,7 +403,7 @@ class Drain:
             self.row.id,
             self.kind,
             self.capacity.slots(now, len(running), self.claim_limit),
-            len(running) + len(waiting),
+            busy if self.takes_suspects else max(1, busy),
             now,
             {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
             # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
@@ -393,7 +412,9 @@ class Drain:
         )
         claimed_at = time.monotonic()
         self.is_backlog = len(batch.claims) >= self.claim_limit
-        if self.is_backlog and claimed_at - self.claimed_at < FAST_S:
+        is_fast = claimed_at - self.claimed_at < FAST_S
+        self.lane.claimed(self.is_backlog, is_fast and self.claim_limit == MOST_CLAIMS)
+        if self.is_backlog and is_fast:
             self.claim_limit = min(2 * self.claim_limit, MOST_CLAIMS)
         self.claimed_at = claimed_at
         claims = batch.claims
@@ -438,6 +459,8 @@ class Drain:
             if one.delivery_id not in started
         ]
         self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
+        if self.capacity.taken:  # its places may be free at any time
+            self.wait_s = min(self.wait_s, RECHECK_S)
 
     def plan(self, now: datetime) -> Plan:
         hold = self.hold_now()
@@ -627,6 +650,7 @@ class Drain:
             deliveries = 1 if batch.is_digest else len(batch.claims)
             reserved = self.capacity.reserved(now, deliveries)
         columns = reserved.columns() if reserved != self.stored else {}
+        columns = columns | self.lane.columns(self.row, now, self.capacity, self.pool.most_calls)
         if self.is_released:
             columns = columns | gate.RELEASED
         if columns:
@@ -637,7 +661,33 @@ class Drain:
         """Stay the one drain.  If the database is down, the next renewal is early enough."""
         self.renewed_at = time.monotonic()
         with suppress(*AWAY), db.engine.begin() as connection:
-            gate.acquire(connection, self.row.id, self.token)
+            self.acquire(connection)
+
+    # ---- the row ---------------------------------------------------------------------------------
+
+    def acquire(self, connection: Connection) -> Any:
+        """Stay the one drain.  -> the destination's row; None if another drain took over"""
+        return gate.acquire(connection, self.row.id, self.token)
+
+    def release(self, connection: Connection) -> None:
+        """Let the next drain work."""
+        gate.release(connection, self.row.id, self.token)
+
+    def is_taken_over(self, row: Any, now: datetime) -> bool:
+        """Whether this drain must not start anything more, because another one works."""
+        return bool(row.drain_token != self.token)
+
+    def make_room(self, row: Any, now: datetime) -> None:
+        """Leave the places to a lane that it has."""
+        taken = self.lane.read(row, now)
+        if taken != self.capacity.taken:
+            self.capacity = replace(self.capacity, taken=taken)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its time is up while a lane works beside it."""
+        is_over = time.monotonic() > self.until and not self.stopping.is_set()
+        return is_over and self.capacity.taken > 0
 
 
 def log_circuit(destination_id: int, before: Circuit, after: Circuit) -> None:

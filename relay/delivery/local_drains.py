@@ -36,7 +36,7 @@ class LocalDrains:
             return wake is not None
 
     def has(self, destination_id: int) -> bool:
-        """Whether a drain of this process works for a destination."""
+        """Whether this process has the drain of a destination."""
         with self.lock:
             return destination_id in self.wake
 

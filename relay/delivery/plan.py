@@ -97,9 +97,9 @@ def make_plan(
         wait_s = capacity.rate(now).wait_s(now) if waiting else POLL_S
     rest = Batch((*waiting, *blocked), batch.is_digest and bool(waiting))
     ahead: tuple[Group, ...] = ()
-    if is_plain and capacity.is_unpaced(now):
-        ahead = (*start, *([claim] for claim in waiting))
     places = len(running) + slots.free[waiting[0].priority if waiting else LIVE]
+    if is_plain and places > 0 and capacity.is_unpaced(now):
+        ahead = (*start, *([claim] for claim in waiting))
     return Plan(
         tuple(start),
         tuple(postponed),

@@ -135,6 +135,11 @@ class Pool:
         self.running = [group for group in self.running if id(group) not in finished]
         return progress
 
+    def most_calls(self) -> int:
+        """How many calls can be under way until the next offer."""
+        with self._changed:
+            return max(self._threads, self._limit)
+
     def waits_for_writes(self) -> bool:
         """Whether results should be written now, so that calls can go on."""
         with self._changed:

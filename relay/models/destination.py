@@ -35,7 +35,8 @@ class Destination(Base):
     ``on_status`` is what a person chose to do after an HTTP status (see ``relay.rules.on_status``).
     ``held_until`` is set when the destination asked for a pause.  ``circuit`` and the columns
     after it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and ``drain_until`` name the
-    one drain that serves it, so its limits hold across all workers.  ``version`` is the number of
+    one drain that serves it, so its limits hold across all workers.  The ``lane_`` columns belong to a
+    second process that works beside it (see ``relay.delivery.lanes``).  ``version`` is the number of
     its newest DestinationVersion; ``fixed_at`` is when its settings were last changed or it was
     resumed. ``account`` is the last state read from the account there (its live fields, its time
     zone), ``account_read_at`` the time of the last try, ``account_trouble`` why it failed.
@@ -79,6 +80,10 @@ class Destination(Base):
     fixed_at: Mapped[datetime | None] = mapped_column("mended_at", UtcDateTime, key="fixed_at")
     drain_token: Mapped[str | None] = mapped_column(String(32))
     drain_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lane_lead: Mapped[str | None] = mapped_column(String(32))
+    lane_token: Mapped[str | None] = mapped_column(String(32))
+    lane_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lane_share: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_by: Mapped[str | None] = mapped_column(String(254))
