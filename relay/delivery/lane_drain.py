@@ -32,6 +32,7 @@ from relay.delivery.plan import RENEW_AFTER_S
 from relay.delivery.pool import FinishedCall
 from relay.errors import RelayError
 from relay.models import db
+from relay.observability.logging import log
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Held
 
@@ -48,6 +49,8 @@ def run(destination_id: int) -> int:
         if not is_entered or LocalDrains.current().has(destination_id):
             return 0  # two in one process are not faster than one
         lane = LaneDrain.open(destination_id)
+        if lane is not None:
+            log("lane.opened", destination=destination_id, concurrency=lane.share)
         while lane is not None:
             following = None
             try:

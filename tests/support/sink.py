@@ -70,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if answer.delay_s:
             sink.closing.wait(answer.delay_s)
+        sink.answered()
         if answer.hang_up:
             self.close_connection = True
             return
@@ -96,6 +97,7 @@ class Sink:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Seen] = []
+        self.under_way = self.most = 0  # requests at the same time: now, and the most so far
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._plans: dict[str | None, list[Answer]] = {None: [Answer()]}
@@ -114,9 +116,16 @@ class Sink:
         """Keep a request.  -> what to answer"""
         with self._lock:
             self.requests.append(seen)
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
             path = seen.path.partition("?")[0]
             plan = self._plans.get(path) or self._plans[None]
             return plan.pop(0) if len(plan) > 1 else plan[0]
+
+    def answered(self) -> None:
+        """One request gets its answer now."""
+        with self._lock:
+            self.under_way -= 1
 
     def answer(
         self,
