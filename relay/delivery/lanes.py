@@ -32,8 +32,8 @@ from relay.models import db_now
 
 # Below that, each of both would leave no place for live events beside replays.
 LEAST_CONCURRENCY = 4
-# How often the drain calls for another process: twice as long each time nobody comes.
-FIRST_CALL_S, LAST_CALL_S = 0.25, 4.0
+# How long a drain waits before it calls for another process again: longer while nobody comes.
+FIRST_CALL_S, LAST_CALL_S = 0.25, 1.0
 NO_COLUMNS: dict[str, Any] = {}
 
 
