@@ -1,4 +1,4 @@
-"""The way in of two checkouts, one after the other on one machine: is this version slower than another one?
+"""Ingest of two checkouts, one after the other on one machine: is this version slower than another one?
 
 versions.py OTHER [--database sqlite|postgres] [--rounds 3] [--events 4000] [--connections 32]
 
