@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import os
 import sys
@@ -22,8 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from bench import DURABLE, START_S, WORDS, cpu_s  # noqa: E402
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support import postgres  # noqa: E402
+from tests.support.backlog import fill  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
-from tests.support.events import comment  # noqa: E402
 from tests.support.network import free_port, wait_for  # noqa: E402
 from tests.support.stack import Stack  # noqa: E402
 
@@ -75,30 +74,9 @@ def serve(port: int, takes_s: float) -> None:
     asyncio.run(main())
 
 
-FILL = """
-WITH made AS (
-    INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address, payload,
-                       body_sha256, search_text, routed_at, wanted)
-    SELECT source.id, signing_key.id, CAST(:run AS text) || '-' || CAST(number AS text), 'comment.created', source.url,
-           '127.0.0.1', CAST(:payload AS text), decode(md5(CAST(:run AS text) || CAST(number AS text)) || md5(CAST(number AS text) || CAST(:run AS text)), 'hex'), 'bench',
-           now(), 1
-    FROM source JOIN signing_key ON signing_key.source_id = source.id,
-         generate_series(1, :count) AS number
-    WHERE source.slug = 'shop'
-    RETURNING id
-)
-INSERT INTO delivery (key, event_pk, subscription_id, destination_id, state, due_at)
-SELECT md5(CAST(:run AS text) || CAST(made.id AS text)), made.id, subscription.id, subscription.destination_id, 'pending', now()
-FROM made, subscription JOIN destination ON destination.id = subscription.destination_id
-WHERE destination.name = 'Sink'
-"""
-
-
-def one_run(stack: Stack, sink: int, server: int, names: list[str], run: str, count: int) -> dict:
+def one_run(stack: Stack, sink: int, server: int, names: list[str], count: int) -> dict:
     """Drain ``count`` deliveries.  -> deliveries/s, CPU and the most calls at once"""
-    event = comment()
-    event["data"] |= {"content": WORDS}
-    stack.change(FILL, run=run, count=count, payload=json.dumps(event))
+    fill(stack.engine, "Sink", count, {"content": WORDS})
     with stack.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
         connection.exec_driver_sql("CHECKPOINT")
@@ -176,9 +154,8 @@ def main() -> None:
                 for count in args.workers[:: -1 if number % 2 else 1]:
                     stack.start(*names[:count])
                     time.sleep(6)  # they have started
-                    run = f"run-{number}-{count}"
                     found = one_run(
-                        stack, endpoint.pid, server.process.pid, names[:count], run, args.deliveries
+                        stack, endpoint.pid, server.process.pid, names[:count], args.deliveries
                     )
                     print(f"{count} worker(s): {found}", flush=True)
                     results[count].append(found)
