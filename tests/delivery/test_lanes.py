@@ -257,9 +257,12 @@ def test_a_failure_ends_the_lane_and_the_drain_opens_the_circuit(shop: Shop, sin
 
 @POSTGRES
 @pytest.mark.usefixtures("eager")
-def test_a_lane_that_was_replaced_starts_nothing_more(shop: Shop, sink: Sink) -> None:
-    sink.answer(delay_s=0.02)
-    shop.put(40)
+def test_a_lane_that_was_replaced_starts_nothing_more(
+    shop: Shop, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "MAX_CLAIMS", 40)
+    sink.answer(delay_s=0.1)
+    shop.put(80)
     with shop.app.app_context():
         opened = Drain.open(shop.hook)
         assert opened is not None
@@ -271,7 +274,8 @@ def test_a_lane_that_was_replaced_starts_nothing_more(shop: Shop, sink: Sink) ->
             shop.change(lane_share=2)
             sink.wait(2)
             shop.change(lane_token="another")
-            assert lane.result(timeout=20) < 30
+            before = len(sink.requests)
+            assert lane.result(timeout=20) <= before + 8, "of 40 that it had claimed"
         assert sink.most <= 2 and column(shop, "lane_token") == "another"
         opened.close()
 
@@ -285,5 +289,22 @@ def test_a_lane_leaves_a_drain_of_an_older_version(shop: Shop, sink: Sink) -> No
         # it took over the row and knows no lanes
         soon = datetime.now(UTC) + timedelta(seconds=60)
         shop.change(drain_token="older", drain_until=soon)
-        assert lane.result(timeout=20) < 200
-    assert column(shop, "lane_token") is None
+        changed_at = time.monotonic()
+        lane.result(timeout=20)
+    assert max(seen.at for seen in sink.requests) - changed_at < 0.5
+    assert column(shop, "lane_token") is None and len(sink.requests) < 200
+
+
+@POSTGRES
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("change", [{"concurrency": 2}, {"concurrency": 6}])
+def test_a_lane_leaves_when_a_setting_changes(
+    shop: Shop, sink: Sink, change: dict[str, Any]
+) -> None:
+    sink.answer(delay_s=0.02)
+    shop.put(200)
+    with both(shop) as lane:
+        shop.change(**change)
+        lane.result(timeout=20)
+        assert len(sink.requests) < 170
+    assert delivery_states(shop.app) == {"delivered": 200}
