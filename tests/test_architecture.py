@@ -17,7 +17,6 @@ TWO_DIALECTS = {
     "relay/services/operations/checks/database.py": "prints the name of the database",
     "relay/ingest/store/sql.py": "writes the hot path's statements by hand, one for each database",
     "relay/ingest/store/writer.py": "selects one of them",
-    "relay/lean_imports.py": "names the drivers that Relay does not use",
 }
 # tests that do not belong to one module, and what they cover
 WITHOUT_MODULE = {
