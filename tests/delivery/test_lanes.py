@@ -297,13 +297,15 @@ def test_a_lane_leaves_a_drain_of_an_older_version(shop: Shop, sink: Sink) -> No
 
 @POSTGRES
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("change", [{"concurrency": 2}, {"concurrency": 6}])
+@pytest.mark.parametrize("change", [{"concurrency": 2}, {"concurrency": 6}, {"config": None}])
 def test_a_lane_leaves_when_a_setting_changes(
     shop: Shop, sink: Sink, change: dict[str, Any]
 ) -> None:
     sink.answer(delay_s=0.02)
     shop.put(200)
     with both(shop) as lane:
+        if "config" in change:
+            change = {"config": {"url": f"{sink.url}/other", "auth": "none"}}
         shop.change(**change)
         lane.result(timeout=20)
         assert len(sink.requests) < 170
