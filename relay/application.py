@@ -40,7 +40,8 @@ def build(config: Config | None, pages: bool, ingest: bool) -> Flask:
     init_broker(app, config.redis_url)
     db.init_app(app)
     with app.app_context():
-        prepare_engine(db.engine)
+        for engine in db.engines.values():
+            prepare_engine(engine)
         app.extensions["relay_audit"] = AuditChain(
             db.engine, lambda: app.extensions["relay_secrets"]
         )

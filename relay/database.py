@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime
@@ -38,7 +39,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    InterfaceError,
+    InternalError,
+    InvalidatePoolError,
+    OperationalError,
+    TimeoutError,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.sql.expression import FunctionElement
@@ -50,7 +57,10 @@ BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
 UNACKNOWLEDGED_MS = 10_000  # after this, a server that no longer acknowledges data counts as down
 REPEATED = 5  # a statement that ran so often is prepared, on a connection that keeps plans
-KEEPS_PLANS = "relay_keeps_plans"  # in the ``info`` of a connection
+KEEPS_PLANS, USED_AT = "relay_keeps_plans", "relay_used_at"  # in the ``info`` of a connection
+# A connection that was used within this time is not checked before it is used again: the check is one
+# of the ten round trips of a delivery.
+UNCHECKED_S = 0.5
 # Up to 40 connections: two for each thread of the dashboard and of the watcher leave some for events,
 # so the dashboard never takes all of them.
 POOL = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5}
@@ -65,7 +75,6 @@ def engine_options(url: str) -> dict[str, Any]:
         connect = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
         return {**POOL, "connect_args": connect}
     return {
-        "pool_pre_ping": True,
         **POOL,
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -535,12 +544,28 @@ def may_keep_plans(driver: Any) -> bool:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Set up SQLite's pragmas and BEGIN, or find out what PostgreSQL may keep.  Call it once per engine."""
+    """Set up SQLite's pragmas and BEGIN, or find out what PostgreSQL may keep, and check idle connections.
+
+    Call it once per engine.
+    """
     if engine.dialect.name == "postgresql":
 
         @event.listens_for(engine, "connect")
         def _connected_postgresql(driver: Any, record: Any) -> None:
             record.info[KEEPS_PLANS] = may_keep_plans(driver)
+            record.info[USED_AT] = time.monotonic()
+
+        @event.listens_for(engine, "checkin")
+        def _returned(_driver: Any, record: Any) -> None:
+            record.info[USED_AT] = time.monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def _taken(driver: Any, record: Any, _fairy: Any) -> None:
+            if time.monotonic() - record.info[USED_AT] > UNCHECKED_S:
+                try:
+                    engine.dialect.do_ping(driver)
+                except engine.dialect.loaded_dbapi.Error as exc:
+                    raise InvalidatePoolError from exc  # the pool opens new connections
 
     if engine.dialect.name != "sqlite":
         return
