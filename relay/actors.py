@@ -5,7 +5,7 @@ from __future__ import annotations
 import dramatiq
 
 from relay import broker
-from relay.delivery import drain, lane_drain, router
+from relay.delivery import drain, lane_drain, opening, router
 from relay.delivery.local_drains import LocalDrains
 from relay.services.alerts import canary
 from relay.services.destinations import access as destination_access
@@ -23,8 +23,8 @@ def route_events(_key: object = "") -> None:
     The deliveries of one destination are sent here, without another way through the broker.
     """
     destinations: list[int] = []
-    opener = drain.Opener()
-    if router.route_batch(wake=destinations.extend, begin=opener.begin) == router.BATCH:
+    opener = opening.Opener()
+    if router.route_batch(wake=destinations.extend, insert=opener.insert) == router.BATCH:
         broker.nudge("route_events", first=True)
     opened = opener.drain
     notify = LocalDrains.current().notify

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay import database
 from relay.delivery.capacity import Slots
+from relay.delivery.life_columns import columns_of
 from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
@@ -115,22 +116,18 @@ class DueWork:
 
 def due_work(connection: Connection, destination_id: int) -> DueWork:
     """What can be claimed now."""
-    return due_work_of(connection.execute(_DUE_WORK, {"destination": destination_id}).one())
-
-
-def due_work_of(row: Any) -> DueWork:
-    """From a row with ``DUE_COLUMNS``."""
-    return DueWork(bool(row.has_suspects), bool(row.has_live), bool(row.has_replays))
+    found = connection.execute(_DUE_WORK, {"destination": destination_id}).one()
+    return DueWork(*map(bool, found))
 
 
 # The statements here are built once: they are executed many times a second.
 _DUE = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
-DUE_COLUMNS = (
-    _DUE.where(was_claimed()).exists().label("has_suspects"),
-    _DUE.where(Delivery.priority == LIVE, Delivery.claims == 0).exists().label("has_live"),
-    _DUE.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists().label("has_replays"),
+HAS_DUE = _DUE.exists().label("has_due")  # any of them, for the parameter ``destination``
+_DUE_WORK = select(
+    _DUE.where(was_claimed()).exists(),
+    _DUE.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
+    _DUE.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
 )
-_DUE_WORK = select(*DUE_COLUMNS)
 
 
 def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
@@ -153,17 +150,15 @@ def claim_batch(
     now: datetime,
     ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
     may_digest: bool = True,
-    due: DueWork | None = None,
 ) -> Batch:
     """Claim what may start soon: a suspect alone, else live deliveries, else replays.
 
     ``running`` calls are under way, ``slots`` is what may start beside them.  ``ai_wait_s`` is the
-    longest time of an AI step, by subscription, ``due`` what is due, if that is known.  The caller
-    commits.
+    longest time of an AI step, by subscription.  The caller commits.
     """
     if slots.claimable < 1:
         return Batch()
-    due = due or due_work(connection, destination_id)
+    due = due_work(connection, destination_id)
     claims: list[Claim] = []
     if due.suspects and not running:
         claims = claim_suspect(connection, destination_id, now, ai_wait_s)
@@ -247,8 +242,7 @@ def _claim(
     ai_wait_s: Mapping[int, float],
 ) -> list[Claim]:
     token = uuid.uuid4().hex
-    lease_s = LEASE_S + max(ai_wait_s.values(), default=0.0)
-    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
+    lease = _leased(token, now, max(ai_wait_s.values(), default=0.0))
     values = {
         "destination": destination_id,
         "most": limit,
@@ -258,46 +252,88 @@ def _claim(
     ids = list(connection.execute(_TAKE[priority], values).scalars())
     if not ids:
         return []
-    return [_claim_of(row, ai_wait_s) for row in connection.execute(_CLAIMED, {"ids": ids})]
+    claimed = connection.execute(_CLAIMED, {"ids": ids, "token": token})
+    return [_claim_of(row, ai_wait_s) for row in claimed]
+
+
+def _leased(token: str, now: datetime, more_s: float = 0.0) -> Life:
+    """A new delivery that is claimed now; its lease is ``more_s`` longer than usual."""
+    return transition(Life(due_at=now), Claimed(token, LEASE_S + more_s), now).life
+
+
+def insert_claimed(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
+) -> list[Claim]:
+    """Insert new deliveries, claimed already: no UPDATE is needed before their calls.  The caller commits.
+
+    ``rows`` are as those of ``router.delivery_row``.  A delivery that exists already is left alone.
+    """
+    token = uuid.uuid4().hex
+    columns = columns_of(_leased(token, now), now)
+    INSERT_CLAIMED.execute(connection, [{**row, **columns} for row in rows])
+    values = {"ids": {row["event_pk"] for row in rows}, "token": token}
+    claimed = connection.execute(_INSERTED, values)
+    return [_claim_of(row, NO_AI_STEPS) for row in claimed]
 
 
 # Which version of the mapping a delivery uses: one that a person chose for a replay, or the newest.
 _MAPPING = func.coalesce(Delivery.pinned_mapping, Subscription.version)
-# Claimed deliveries with their events, sites and mappings.
-_CLAIMED = (
-    select(
-        Delivery.id,
-        Delivery.key,
-        Delivery.attempts,
-        Delivery.attempts_since_replay,
-        Delivery.claims,
-        Delivery.priority,
-        Delivery.pinned_version,
-        Delivery.subscription_id,
-        Delivery.event_pk,
-        Delivery.revived_from,
-        Delivery.lease_until,
-        Delivery.lease_token,
-        Event.payload,
-        Event.event_id,
-        Event.event_type,
-        Event.received_at,
-        Event.source_id,
-        Source.name,
-        Source.url,
-        _MAPPING.label("mapping_version"),
-        MappingVersion.rules,
-    )
-    .join(Event, Event.id == Delivery.event_pk)
-    .join(Source, Source.id == Event.source_id)
-    .join(Subscription, Subscription.id == Delivery.subscription_id)
-    .outerjoin(
-        MappingVersion,
-        and_(MappingVersion.subscription_id == Subscription.id, MappingVersion.number == _MAPPING),
-    )
-    .where(database.is_one_of(Delivery.id, database.ids_param("ids")))
-    .order_by(Delivery.id)
+INSERT_CLAIMED = database.RowInsert(
+    Delivery.__table__,
+    (
+        *("key", "event_pk", "subscription_id", "destination_id"),
+        *("state", "due_at", "lease_token", "lease_until", "claims"),
+    ),
 )
+
+
+def _claimed(column: Any) -> Any:
+    """Deliveries claimed with ``:token``, of those with ``column`` in ``:ids``, with their events, sites and
+    mappings.
+    """
+    return (
+        select(
+            Delivery.id,
+            Delivery.key,
+            Delivery.attempts,
+            Delivery.attempts_since_replay,
+            Delivery.claims,
+            Delivery.priority,
+            Delivery.pinned_version,
+            Delivery.subscription_id,
+            Delivery.event_pk,
+            Delivery.revived_from,
+            Delivery.lease_until,
+            Delivery.lease_token,
+            Event.payload,
+            Event.event_id,
+            Event.event_type,
+            Event.received_at,
+            Event.source_id,
+            Source.name,
+            Source.url,
+            _MAPPING.label("mapping_version"),
+            MappingVersion.rules,
+        )
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .outerjoin(
+            MappingVersion,
+            and_(
+                MappingVersion.subscription_id == Subscription.id, MappingVersion.number == _MAPPING
+            ),
+        )
+        .where(
+            database.is_one_of(column, database.ids_param("ids")),
+            Delivery.lease_token == bindparam("token"),
+        )
+        .order_by(Delivery.id)
+    )
+
+
+_CLAIMED = _claimed(Delivery.id)
+_INSERTED = _claimed(Delivery.event_pk)
 
 
 def _claim_of(row: Any, ai_wait_s: Mapping[int, float]) -> Claim:

@@ -24,7 +24,7 @@ from relay import broker
 from relay.database import AWAY, READ_ONLY, UtcDateTime, has_one_writer, ids_param, is_one_of
 from relay.delivery import gate
 from relay.delivery.ai.enrichment import Enricher
-from relay.delivery.ai.steps import HAS_ACTIVE, ActiveAiStep, load_rows, step_of
+from relay.delivery.ai.steps import ActiveAiStep, load_rows, step_of
 from relay.delivery.attempt.outcome import (
     GATHER_S,
     PendingResults,
@@ -38,14 +38,12 @@ from relay.delivery.attempt.result import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import SOON_S, Capacity
 from relay.delivery.claim import (
-    DUE_COLUMNS,
     MAX_CLAIMS,
     MOST_CLAIMS,
     Batch,
     Claim,
-    DueWork,
     claim_batch,
-    due_work_of,
+    insert_claimed,
     is_due,
 )
 from relay.delivery.lanes import LaneBeside
@@ -105,28 +103,6 @@ def run(destination_id: int, opened: Drain | None = None) -> int:
             if drain.is_notified and not again:
                 broker.nudge("drain_destination", destination_id)
     return count
-
-
-# What is read with the row when a drain begins.  Built once, as it is executed many times a second.
-_FIRST_LOOK = select(*DUE_COLUMNS, HAS_ACTIVE)
-
-
-class Opener:
-    """Begins a drain in the transaction that routes events: their first call waits for one commit less.
-
-    ``drain`` is it, None if each destination has a drain already.
-    """
-
-    def __init__(self) -> None:
-        self.drain: Drain | None = None
-
-    def begin(self, connection: Connection, destination_ids: Sequence[int]) -> None:
-        """Begin a drain for the first of these destinations that has none.  The caller commits."""
-        has_drain = LocalDrains.current().has
-        free = (number for number in destination_ids if not has_drain(number))
-        # Only one: a drain takes its thread for as long as there is something to send.
-        if (first := next(free, None)) is not None:
-            self.drain = Drain.begin(connection, first, waits=False)
 
 
 def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
@@ -217,26 +193,40 @@ class Drain:
 
         -> None if another drain works for it, or if its secrets cannot be opened; see ``prepared``.
         """
-        with db.engine.begin() as connection:
-            drain = cls.begin(connection, destination_id)
-        return drain and drain.prepared()
-
-    @classmethod
-    def begin(cls, connection: Connection, destination_id: int, waits: bool = True) -> Drain | None:
-        """The same within a transaction; the caller commits, then calls ``prepared``.
-
-        Without ``waits``, also None while another transaction has locked the destination.
-        """
         token = uuid.uuid4().hex
-        row = gate.acquire(connection, destination_id, token, waits)
-        if row is None:
-            return None
-        found = connection.execute(_FIRST_LOOK, {"destination": destination_id}).one()
-        drain = cls(row, token, load_rows(connection, destination_id) if found.has_ai_steps else [])
-        drain.batch = drain.claim(connection, row.now, due_work_of(found))
-        if drain.batch.claims:
-            drain.save(connection, row.now, drain.batch)
-        return drain
+        with db.engine.begin() as connection:
+            row = gate.acquire(connection, destination_id, token)
+            if row is None:
+                return None
+            drain = cls(row, token, load_rows(connection, destination_id))
+            drain.first_claim(connection)
+        return drain.prepared()
+
+    def first_claim(self, connection: Connection) -> None:
+        """Claim what is due.  The caller commits, then calls ``prepared``."""
+        self.batch = self.claim(connection, self.row.now)
+        if self.batch.claims:
+            self.save(connection, self.row.now, self.batch)
+
+    def may_take_new(self, count: int) -> bool:
+        """Whether that many deliveries, which nobody has claimed before, may start now, each alone.
+
+        For a drain that has just begun.
+        """
+        return (
+            self.hold_now() is None
+            and self.order is None
+            and not self.ai_rows
+            and not self.kind.signs_for_site
+            and self.capacity.is_unpaced(self.row.now)
+            and count <= self.claim_limit
+        )
+
+    def take_new(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the deliveries and claim them at once.  The caller commits, then calls ``prepared``."""
+        self.batch = Batch(tuple(insert_claimed(connection, rows, self.row.now)))
+        self.claimed_at = self.checked_at = time.monotonic()
+        self.save(connection, self.row.now, self.batch)
 
     def prepared(self) -> Drain | None:
         """This drain with its secrets opened.
@@ -388,11 +378,8 @@ class Drain:
             self.hold = self.hold or TAKEN_OVER
         self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
 
-    def claim(self, connection: Connection, now: datetime, due: DueWork | None = None) -> Batch:
-        """Claim what may start soon.  -> what waits after the commit.  The caller saves it.
-
-        ``due`` is what is due, if that is known.
-        """
+    def claim(self, connection: Connection, now: datetime) -> Batch:
+        """Claim what may start soon.  -> what waits after the commit.  The caller saves it."""
         running, waiting = self.pool.running, self.batch.claims
         is_busy = bool(running or waiting)
         busy = len(running) + len(waiting)
@@ -408,7 +395,6 @@ class Drain:
             {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
             # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
             may_digest=not waiting and all(row.fallback != "wait" for row, _ in self.ai_rows),
-            due=due,
         )
         claimed_at = time.monotonic()
         self.is_backlog = len(batch.claims) >= self.claim_limit

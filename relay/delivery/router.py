@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,7 +29,7 @@ from relay.models import (
 from relay.models.destination import INTERNAL_KIND
 from relay.observability.logging import log
 from relay.rules.lifecycle import State
-from relay.rules.states import SourceState
+from relay.rules.states import SourceState, SubscriptionState
 
 BATCH = 200
 INSERT = database.RowInsert(
@@ -43,7 +43,7 @@ class SubscriptionFilter:
     """Which events one subscription takes; no sources means all of them.
 
     ``answers_site``: its destination calls back the site that sent the event.  ``is_internal``: it is that
-    of the internal inbox, which takes canaries only.
+    of the internal inbox, which takes canaries only.  Without ``is_active``, its deliveries wait.
     """
 
     subscription_id: int
@@ -53,6 +53,7 @@ class SubscriptionFilter:
     conditions: ConditionGroup
     answers_site: bool = False
     is_internal: bool = False
+    is_active: bool = True
 
     def takes(self, event: Any) -> bool:
         """Whether the event's source and type match."""
@@ -75,6 +76,7 @@ def _subscriptions() -> Select[Any]:
             Subscription.destination_id,
             Subscription.event_types,
             Subscription.conditions,
+            Subscription.state,
             Destination.kind,
             SubscriptionSource.source_id,
         )
@@ -118,7 +120,7 @@ def _mark_routed() -> Update:
     )
 
 
-def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
+def existing_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
     """The filters of all subscriptions that exist.  A paused one gets deliveries too; they wait."""
     found = connection.execute(_subscriptions()).all()
     sources: dict[int, set[int]] = {}
@@ -135,6 +137,7 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
             group_of(row.conditions),
             gate.answers_site(row.kind),
             row.kind == INTERNAL_KIND,
+            row.state == SubscriptionState.ACTIVE.value,
         )
         for row in rows
     ]
@@ -161,14 +164,24 @@ def wake_drains(destination_ids: Sequence[int]) -> None:
         broker.nudge("drain_destination", destination_id)
 
 
+def insert_pending(
+    connection: Connection, rows: Sequence[dict[str, Any]], _active: Collection[int] = ()
+) -> None:
+    """Insert new deliveries that a drain can claim."""
+    INSERT.execute(connection, rows)
+
+
 def route_batch(
     limit: int = BATCH,
     wake: Callable[[Sequence[int]], object] = wake_drains,
-    begin: Callable[[Connection, Sequence[int]], object] | None = None,
+    insert: Callable[
+        [Connection, Sequence[dict[str, Any]], Collection[int]], object
+    ] = insert_pending,
 ) -> int:
     """Route up to ``limit`` of the oldest unrouted events in one transaction.  -> how many.
 
-    ``wake`` gets the destinations with new deliveries, after the commit; ``begin`` gets them before it.
+    ``wake`` gets the destinations with new deliveries, after the commit.  ``insert`` inserts the rows of
+    new deliveries; it also gets the ids of the subscriptions that are not paused.
 
     Two routers never take the same event (SKIP LOCKED; one writer at a time on SQLite), and a
     delivery is unique per event and subscription, so a repeat changes nothing.
@@ -177,19 +190,18 @@ def route_batch(
         events = connection.execute(_unrouted(), {"most": limit}).all()
         if not events:
             return 0
-        pairs = matches(connection, events, active_subscriptions(connection))
+        subscriptions = existing_subscriptions(connection)
+        pairs = matches(connection, events, subscriptions)
         pairs = without_removed_sites(connection, pairs)
         now = events[0].now
         rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
-        INSERT.execute(connection, rows)
+        active = {one.subscription_id for one in subscriptions if one.is_active}
+        insert(connection, rows, active)
         counts = Counter(row["event_pk"] for row in rows)
         mark_routed(connection, {event.id: counts[event.id] for event in events})
-        destinations = sorted({row["destination_id"] for row in rows})
-        if begin is not None and destinations:
-            begin(connection, destinations)
     for event in events:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
-    wake(destinations)
+    wake(sorted({row["destination_id"] for row in rows}))
     return len(events)
 
 

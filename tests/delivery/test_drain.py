@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, text
 
 from relay import database, secrets
 from relay.delivery import drain, router
 from relay.delivery.drain import Drain
-from relay.delivery.local_drains import LocalDrains
 from relay.models import Attempt, DeadLetter, Delivery, Destination, db
 from relay.rules.status import WAITS_FOR_SECRET
 from relay.secrets.vault import Vault
@@ -160,64 +158,6 @@ def test_only_one_drain_opens_and_it_releases_the_destination_at_the_end(
         assert first.run() == 2
         assert token(shop) is None
         assert delivery_states(shop.app) == {"delivered": 2}
-
-
-def test_new_events_are_claimed_in_the_transaction_that_routes_them(app: Flask, sink: Sink) -> None:
-    shop = open_shop(app, sink)
-    world.put(app, shop.slug, comment())
-    with app.app_context():
-        opener = drain.Opener()
-
-        def begin(connection: Connection, destination_ids: Sequence[int]) -> None:
-            opener.begin(connection, destination_ids)
-            raise InterruptedError
-
-        with pytest.raises(InterruptedError):
-            router.route_batch(begin=begin)
-        assert delivery_states(app) == {} and token(shop) is None
-        assert router.route_batch(begin=opener.begin) == 1
-        assert opener.drain is not None and opener.drain.token == token(shop)
-        assert delivery_states(app) == {"in_flight": 1}
-        assert drain.run(shop.hook, opener.drain) == 1
-        assert token(shop) is None
-        assert delivery_states(app) == {"delivered": 1}
-
-
-@POSTGRES
-def test_the_router_does_not_wait_for_a_locked_destination(app: Flask, sink: Sink) -> None:
-    shop = open_shop(app, sink)
-    world.put(app, shop.slug, comment())
-    with app.app_context(), db.engine.begin() as other:
-        other.execute(update(Destination).values(failures=0))
-        opener = drain.Opener()
-        with ThreadPoolExecutor(1) as thread:
-            routed = thread.submit(in_context, app, lambda: router.route_batch(begin=opener.begin))
-            assert routed.result(timeout=30) == 1
-        assert opener.drain is None
-        assert delivery_states(app) == {"pending": 1}
-
-
-def test_the_router_leaves_a_destination_to_the_drain_that_works_for_it(
-    app: Flask, sink: Sink
-) -> None:
-    shop = open_shop(app, sink)
-    with app.app_context():
-        with LocalDrains.current().listening(shop.hook, lambda: None):
-            opener = drain.Opener()
-            world.put(app, shop.slug, comment())
-            assert router.route_batch(begin=opener.begin) == 1
-        assert opener.drain is None
-        first = Drain.open(shop.hook)
-        assert first is not None
-        world.put(app, shop.slug, comment())
-        assert router.route_batch(begin=opener.begin) == 1
-        assert opener.drain is None, "another process may have this drain"
-        assert first.run() == 2
-
-
-def in_context(app: Flask, work: Callable[[], int]) -> int:
-    with app.app_context():
-        return work()
 
 
 def test_a_destination_that_does_not_exist_has_no_drain(app: Flask) -> None:

@@ -44,7 +44,7 @@ def test_a_removal_discards_what_is_routed_at_the_same_moment(app: Flask, sink: 
     event = SimpleNamespace(id=put(app, shop.slug, comment()))
     with app.app_context(), ThreadPoolExecutor(1) as thread:
         with db.engine.begin() as connection:
-            (subscription,) = router.active_subscriptions(connection)
+            (subscription,) = router.existing_subscriptions(connection)
             removing = thread.submit(shop.remove_subscription)
             shop.wait_for_lock()
             now = connection.scalar(select(db_now()))

@@ -201,7 +201,7 @@ def test_a_removal_waits_for_a_router_and_discards_what_it_wrote(app: Flask, wor
             db.session.remove()
 
     with ThreadPoolExecutor(1) as thread, db.engine.begin() as router_connection:
-        subscriptions = router.active_subscriptions(router_connection)
+        subscriptions = router.existing_subscriptions(router_connection)
         (event,) = router_connection.execute(
             select(Event.id, Event.event_id, Event.event_type, Event.source_id)
             .where(Event.source_id == source_id, Event.routed_at.is_(None))
