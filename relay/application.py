@@ -63,17 +63,16 @@ def add_pages(app: Flask) -> None:
     from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
     from relay.api.v1 import blueprint as api_blueprint
-    from relay.page_extensions import assets, csrf, limiter, login
-    from relay.services.users.throttle import SHARED
+    from relay.page_extensions import assets, csrf, login
+    from relay.services.users.throttle import SHARED, shared_counters
     from relay.web import assets as files
 
     prepare_process(app)
     add_migrations(app)
-    for extension in (login, csrf, limiter, assets):
+    for extension in (login, csrf, assets):
         extension.init_app(app)
-    app.extensions[SHARED] = limiter.storage
+    app.extensions[SHARED] = shared_counters(app.extensions["relay_config"].redis_url)
     csrf.exempt(ingest.blueprint)
-    limiter.exempt(ingest.blueprint)
     with app.app_context():
         files.register_bundles(assets)
     files.init_app(app)
@@ -117,9 +116,6 @@ def flask_settings(config: Config) -> dict[str, object]:
         "MAX_CONTENT_LENGTH": config.max_body_bytes,
         "MAX_FORM_MEMORY_SIZE": config.max_body_bytes,
         "WTF_CSRF_TIME_LIMIT": None,
-        "RATELIMIT_STORAGE_URI": limiter_storage(config.redis_url),
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        "RATELIMIT_HEADERS_ENABLED": False,
         "ASSETS_DEBUG": False,
         "ASSETS_AUTO_BUILD": False,
     }
@@ -129,8 +125,3 @@ def binds(config: Config) -> dict[str, object]:
     """The engine of the read-only replica, if there is one."""
     url = config.read_database_url
     return {READ_BIND: {"url": url, **engine_options(url)}} if url else {}
-
-
-def limiter_storage(redis_url: str) -> str:
-    """The broker's URL in the form that the ``limits`` library expects."""
-    return redis_url.replace("unix://", "redis+unix://", 1)

@@ -4,12 +4,9 @@ Workers and the scheduler do not load it: it and what uses it take a third of th
 """
 
 from flask_assets import Environment
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
 login = LoginManager()
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address)
 assets = Environment()

@@ -19,12 +19,10 @@ from relay.errors import RelayError
 from relay.extensions import db
 from relay.networks import network_of
 from relay.observability.logging import log
-from relay.page_extensions import limiter
 from relay.services.sources import connect
 from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("connect_token", __name__)
-limiter.exempt(blueprint)
 MAX_BODY = 4096
 FAILURES = RateLimitItemPerMinute(20)
 # The site sends its first event at once, and a 401 would pause it for an hour. So the response waits until

@@ -11,12 +11,10 @@ from relay.database_errors import explain
 from relay.observability import metrics_server
 from relay.observability.exposition import CONTENT_TYPE_LATEST, build_info, exposition
 from relay.observability.logging import log
-from relay.page_extensions import limiter
 from relay.services.operations import doctor, gauges
 from relay.services.operations.checks import network
 
 blueprint = Blueprint("api", __name__)
-limiter.exempt(blueprint)
 
 
 @blueprint.after_request

@@ -19,7 +19,6 @@ from relay.dashboard import (
 from relay.errors import Invalid, TooBusy
 from relay.i18n import N_, _
 from relay.models import User
-from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
 from relay.services.users import accounts as user_accounts
 from relay.services.users import sessions
@@ -128,7 +127,7 @@ def first_run_page(token: str) -> Any:
 
 @blueprint.post("/first-run/<token>")
 @guard.public
-@limiter.limit("20/minute")
+@guard.rate_limited
 def first_run(token: str) -> Any:
     """Create the first admin, sign in and continue with the first site."""
     try:

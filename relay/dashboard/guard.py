@@ -43,6 +43,7 @@ from relay.errors import TooBusy
 from relay.extensions import db
 from relay.i18n import _
 from relay.models import ROLES, User, UserSession
+from relay.networks import network_of
 from relay.page_extensions import login
 from relay.rules.roles import includes
 from relay.rules.states import SignInMethod
@@ -50,6 +51,7 @@ from relay.services.audit import By
 from relay.services.users import devices, oidc, proof, sessions, site_limit
 from relay.services.users.second_factor.check import Shown
 from relay.services.users.sessions import Browser
+from relay.services.users.throttle import PER_LINK, AttemptCounter, too_many
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
@@ -146,6 +148,20 @@ def public(view: View) -> View:
 
     guarded.relay_role = "public"  # type: ignore[attr-defined]
     return guarded
+
+
+def rate_limited(view: View) -> View:
+    """Allow an address 20 attempts a minute, also those that succeed.  Raises TooBusy."""
+
+    @functools.wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        address = network_of(request.remote_addr or "")
+        attempts = AttemptCounter(PER_LINK, view.__name__, address)
+        if not attempts.add():
+            raise too_many(attempts.wait_s())
+        return view(*args, **kwargs)
+
+    return counted
 
 
 def prepare() -> None:

@@ -10,7 +10,6 @@ from relay.dashboard import auth, errors, forms, guard, htmx, sign_in_form
 from relay.errors import Invalid, NotFound, TooBusy
 from relay.i18n import N_, _
 from relay.models import User
-from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
 from relay.services import mail
 from relay.services.users import addresses, invitations, new_passwords
@@ -41,7 +40,7 @@ def invite_page(token: str) -> Any:
 
 @blueprint.post("/invite/<token>")
 @guard.public
-@limiter.limit("20/minute")
+@guard.rate_limited
 def accept_invite(token: str) -> Any:
     address = request.remote_addr or ""
     try:
@@ -78,7 +77,7 @@ def new_password_page(token: str) -> Any:
 
 @blueprint.post("/new-password/<token>")
 @guard.public
-@limiter.limit("20/minute")
+@guard.rate_limited
 def set_new_password(token: str) -> Any:
     """Set the password and sign in.  A person with a second factor signs in with both."""
     try:
@@ -116,7 +115,7 @@ def new_address_page(token: str) -> str:
 
 @blueprint.post("/new-address/<token>")
 @guard.public
-@limiter.limit("20/minute")
+@guard.rate_limited
 def confirm_address(token: str) -> Response:
     user = addresses.confirm(token, request.remote_addr or "")
     htmx.toast(_("Your e-mail address is now %(email)s.", email=user.email))

@@ -1,4 +1,4 @@
-"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>`` take events, without session or Flask-Limiter.
+"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>`` take events, without a session.
 
 ``/webhooks/woocommerce/<source>`` and ``/webhooks/form/<source>`` take webhooks of other programs.
 ``/webhooks/key`` and ``/webhooks/wp/<source>/key`` answer a site's requests about its signing keys.

@@ -114,3 +114,12 @@ def test_an_unknown_address_is_not_stored(
         "unknown address"
     }
     assert "typed@victim" not in repr([(entry.actor, entry.detail) for entry in entries])
+
+
+def test_the_forms_behind_a_link_allow_twenty_attempts_a_minute_for_each_address(
+    visit: Callable[..., Visitor], admin: Visitor
+) -> None:
+    guesser, other = visit(), from_address(visit(), "198.51.100.9")
+    answers = [guesser.post("/first-run/wrong", {}).status_code for _ in range(21)]
+    assert answers == [answers[0]] * 20 + [429] and answers[0] != 429
+    assert other.post("/first-run/wrong", {}).status_code == answers[0]

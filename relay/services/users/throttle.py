@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Callable
+from functools import cache
 
 from flask import current_app
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from relay.errors import TooBusy
@@ -32,7 +34,20 @@ SENTENCE = N_(
     "There were too many failed attempts. Relay limits them to protect accounts. "
     "Wait %(wait)s and try again."
 )
+PER_LINK = RateLimitItemPerMinute(20, 1, "link")  # a form behind a link that signs someone in
 _in_memory = FixedWindowRateLimiter(MemoryStorage())
+
+
+def shared_counters(redis_url: str) -> Callable[[], FixedWindowRateLimiter]:
+    """The counters in the broker.  The first use makes its client."""
+
+    @cache
+    def counters() -> FixedWindowRateLimiter:
+        uri = redis_url.replace("unix://", "redis+unix://", 1)  # as the library expects it
+        options = {"socket_connect_timeout": 0.5, "socket_timeout": 2.0}
+        return FixedWindowRateLimiter(storage_from_string(uri, **options))
+
+    return counters
 
 
 class AttemptCounter:
@@ -67,7 +82,7 @@ class AttemptCounter:
 
 def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
     try:
-        shared = FixedWindowRateLimiter(current_app.extensions[SHARED])
+        shared = current_app.extensions[SHARED]()
         return getattr(shared, method)(counter.item, counter.key)
     except Exception:  # the broker is down or this is a command: each process counts by itself
         return getattr(_in_memory, method)(counter.item, counter.key)
