@@ -7,6 +7,7 @@ import dramatiq
 from relay import broker
 from relay.delivery import drain, lane_drain, opening, router
 from relay.delivery.local_drains import LocalDrains
+from relay.observability.logging import log
 from relay.services.alerts import canary
 from relay.services.destinations import access as destination_access
 from relay.services.destinations import account as destination_account
@@ -24,7 +25,16 @@ def route_events(_key: object = "") -> None:
     """
     destinations: list[int] = []
     opener = opening.Opener()
-    if router.route_batch(wake=destinations.extend, insert=opener.insert) == router.BATCH:
+    try:
+        count = router.route_batch(wake=destinations.extend, insert=opener.insert)
+    except Exception as exc:
+        if opener.destination_id is None:
+            raise
+        # A fault of one destination must not stop the routing of all others.
+        number, opener = opener.destination_id, opening.Opener()
+        log("drain.start_failed", level="error", destination=number, reason=repr(exc))
+        count = router.route_batch(wake=destinations.extend)
+    if count == router.BATCH:
         broker.nudge("route_events", first=True)
     opened = opener.drain
     notify = LocalDrains.current().notify

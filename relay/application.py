@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config import Config
 from relay import __version__, create_migrating_app, models  # noqa: F401
 from relay.broker import init_broker
-from relay.database import engine_options, prepare_engine
+from relay.database import UNCHECKED_S, engine_options, prepare_engine
 from relay.extensions import READ_BIND, db
 from relay.models.audit_chain import AuditChain
 from relay.observability.logging import init_logging, prepare_logger
@@ -41,7 +41,7 @@ def build(config: Config | None, pages: bool, ingest: bool) -> Flask:
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
-            prepare_engine(engine)
+            prepare_engine(engine, 0.0 if pages or ingest else UNCHECKED_S)
         app.extensions["relay_audit"] = AuditChain(
             db.engine, lambda: app.extensions["relay_secrets"]
         )

@@ -58,8 +58,7 @@ CONNECT_TIMEOUT_S = 3
 UNACKNOWLEDGED_MS = 10_000  # after this, a server that no longer acknowledges data counts as down
 REPEATED = 5  # a statement that ran so often is prepared, on a connection that keeps plans
 KEEPS_PLANS, USED_AT = "relay_keeps_plans", "relay_used_at"  # in the ``info`` of a connection
-# A connection that was used within this time is not checked before it is used again: the check is one
-# of the ten round trips of a delivery.
+# For workers, which repeat what fails: the check is one of the ten round trips of a delivery.
 UNCHECKED_S = 0.5
 # Up to 40 connections: two for each thread of the dashboard and of the watcher leave some for events,
 # so the dashboard never takes all of them.
@@ -543,10 +542,11 @@ def may_keep_plans(driver: Any) -> bool:
     return bool(process_id == driver.info.backend_pid)
 
 
-def prepare_engine(engine: Engine) -> None:
+def prepare_engine(engine: Engine, unchecked_s: float = 0.0) -> None:
     """Set up SQLite's pragmas and BEGIN, or find out what PostgreSQL may keep, and check idle connections.
 
-    Call it once per engine.
+    A connection that was used within ``unchecked_s`` seconds is used again without a check.  Call it once
+    per engine.
     """
     if engine.dialect.name == "postgresql":
 
@@ -561,7 +561,7 @@ def prepare_engine(engine: Engine) -> None:
 
         @event.listens_for(engine, "checkout")
         def _taken(driver: Any, record: Any, _fairy: Any) -> None:
-            if time.monotonic() - record.info[USED_AT] > UNCHECKED_S:
+            if time.monotonic() - record.info[USED_AT] > unchecked_s:
                 try:
                     engine.dialect.do_ping(driver)
                 except engine.dialect.loaded_dbapi.Error as exc:

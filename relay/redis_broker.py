@@ -130,8 +130,9 @@ class WorkQueue(PriorityQueue[Any]):
         self.is_closed = False
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        with self.not_empty:
-            self.not_empty.wait_for(lambda: self.is_closed or self._qsize())
+        if block:
+            with self.not_empty:
+                self.not_empty.wait_for(lambda: self.is_closed or self._qsize())
         return super().get(block, STOPPING_S if self.is_closed else timeout)
 
     def close(self) -> None:

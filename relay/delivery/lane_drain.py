@@ -20,7 +20,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from relay import broker
-from relay.database import AWAY, READ_ONLY
+from relay.database import AWAY, READ_ONLY, has_one_writer
 from relay.delivery import lanes
 from relay.delivery.ai.steps import load_rows
 from relay.delivery.capacity import Capacity
@@ -48,10 +48,13 @@ def run(destination_id: int) -> int:
     with LocalLanes.current().entered(destination_id) as is_entered:
         if not is_entered or LocalDrains.current().has(destination_id):
             return 0  # two in one process are not faster than one
+        if has_one_writer(db.engine):
+            return 0
         lane = LaneDrain.open(destination_id)
         if lane is not None:
             log("lane.opened", destination=destination_id, concurrency=lane.share)
         while lane is not None:
+            LocalLanes.current().show(destination_id, lane)
             following = None
             try:
                 count += lane.run()
@@ -69,7 +72,7 @@ class LocalLanes:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.here: set[int] = set()
+        self.here: dict[int, LaneDrain | None] = {}
 
     @classmethod
     def current(cls) -> LocalLanes:
@@ -77,22 +80,32 @@ class LocalLanes:
         return found
 
     def has(self, destination_id: int) -> bool:
-        """Whether a lane of this destination works here."""
+        """Whether a lane of this destination works here.
+
+        One that only waits for its last calls does not count: a drain can start here beside it.
+        """
         with self.lock:
-            return destination_id in self.here
+            lane = self.here.get(destination_id)
+            is_ending = lane is not None and (lane.hold is not None or lane.is_alone)
+            return destination_id in self.here and not is_ending
+
+    def show(self, destination_id: int, lane: LaneDrain) -> None:
+        """This is the lane that works here now."""
+        with self.lock:
+            self.here[destination_id] = lane
 
     @contextmanager
     def entered(self, destination_id: int) -> Iterator[bool]:
         """-> False if one is here already"""
         with self.lock:
             is_first = destination_id not in self.here
-            self.here.add(destination_id)
+            self.here.setdefault(destination_id, None)
         try:
             yield is_first
         finally:
             if is_first:
                 with self.lock:
-                    self.here.discard(destination_id)
+                    del self.here[destination_id]
 
 
 class LaneDrain(Drain):
@@ -176,6 +189,7 @@ class LaneDrain(Drain):
             row.lane_token == self.token
             and lanes.is_live(row, now)
             and (row.lane_share or 0) == self.share
+            and self.share in (0, lanes.share_of(row.concurrency))
             and self.capacity.settings == self.settings
             and self.order is None
             and not self.ai_rows

@@ -10,7 +10,8 @@ lane makes ``lane_share`` of these calls.  All of it is agreed in the destinatio
     lead:  lane_share = share          granted: the lane claims and sends
     lane:  lane_token = None           its calls have ended: the lead uses all places again
 
-So at any time both together have at most ``concurrency`` calls under way.  The share of a lane never
+So both together have at most ``concurrency`` calls under way, unless a process hangs for longer than
+its lease while its calls go on.  The share of a lane never
 changes.  It leaves when any setting does, and the lead keeps its places free until it has left or its
 lease has ended.  A lane starts nothing if ``lane_lead`` is not the drain that owns the row: a drain
 of an older version, which knows no lanes, is not helped.
@@ -93,13 +94,13 @@ class LaneBeside:
         is_allowed = self.is_possible and allows_lane(capacity, now)
         self._is_calling = False
         if is_allowed and is_live(row, now):
-            self._gap_s = FIRST_CALL_S
             share = share_of(row.concurrency)
             if row.lane_share is None:
                 if not is_mine or most_calls() > row.concurrency - share:
                     return NO_COLUMNS
                 self._answered = row
                 return {"lane_share": share}
+            self._gap_s = FIRST_CALL_S
             is_allowed = row.lane_share == share
         elif is_allowed:
             is_allowed = self._is_calling = self.is_busy

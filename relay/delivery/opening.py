@@ -22,11 +22,13 @@ _LOOK = select(HAS_DUE, HAS_ACTIVE)
 class Opener:
     """Begins at most one drain, because it takes its thread for as long as there is something to send.
 
-    ``drain`` is it, None if each destination has a drain already.
+    ``drain`` is it, None if each destination has a drain already.  ``destination_id`` is set once its
+    destination is known.
     """
 
     def __init__(self) -> None:
         self.drain: Drain | None = None
+        self.destination_id: int | None = None
 
     def insert(
         self, connection: Connection, rows: Sequence[dict[str, Any]], active: Collection[int]
@@ -37,13 +39,16 @@ class Opener:
         ``drain.run``.
         """
         has_drain = LocalDrains.current().has
-        numbers = sorted({row["destination_id"] for row in rows})
+        numbers = sorted(
+            {row["destination_id"] for row in rows if row["subscription_id"] in active}
+        )
         first = next((number for number in numbers if not has_drain(number)), None)
         token = uuid.uuid4().hex
         row = None if first is None else gate.acquire(connection, first, token, waits=False)
         if first is None or row is None:
             insert_pending(connection, rows)
             return
+        self.destination_id = first
         found = connection.execute(_LOOK, {"destination": first}).one()
         ai_rows = load_rows(connection, first) if found.has_ai_steps else []
         self.drain = drain = Drain(row, token, ai_rows)

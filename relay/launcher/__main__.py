@@ -27,6 +27,8 @@ from relay.private_files import restrict_new_files, restrict_old_files
 from relay.services.operations import installation
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
+# The libraries of macOS do not work in a fork that runs no other program.
+MAY_FORK = sys.platform.startswith("linux")
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10
 LOCK_LIMIT_S = 15.0  # longer than another launcher needs to stop its processes
@@ -162,7 +164,7 @@ def run(stop: threading.Event) -> None:
         logs = config.data_dir / "logs"
         env = {**os.environ, "WORKER_SHUTDOWN_MS": str(STOP_LIMIT_S * 800)}
         children += [
-            Child(name, command, logs / f"{name}.log", env, (lock_handle,), may_fork=True)
+            Child(name, command, logs / f"{name}.log", env, (lock_handle,), may_fork=MAY_FORK)
             for name, command in standard_processes().items()
         ]
         children[0].start()  # the web process first: a person waits for it

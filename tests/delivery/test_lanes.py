@@ -310,3 +310,21 @@ def test_a_lane_leaves_when_a_setting_changes(
         lane.result(timeout=20)
         assert len(sink.requests) < 170
     assert delivery_states(shop.app) == {"delivered": 200}
+
+
+@pytest.mark.parametrize(
+    ("hold", "is_alone", "counts"),
+    [(None, False, True), ("a hold", False, False), (None, True, False)],
+    ids=["working", "ending", "alone"],
+)
+def test_a_lane_that_starts_nothing_more_does_not_keep_a_drain_away(
+    hold: str | None, is_alone: bool, counts: bool
+) -> None:
+    here = LocalLanes()
+    with here.entered(7) as is_first:
+        assert is_first and here.has(7), "it waits for its places"
+        here.show(7, SimpleNamespace(hold=hold, is_alone=is_alone))
+        assert here.has(7) is counts
+        with here.entered(7) as is_first_again:
+            assert not is_first_again
+    assert not here.has(7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -112,9 +113,19 @@ def test_deliveries_of_a_paused_subscription_wait(app: Flask, sink: Sink) -> Non
     shop = open_shop(app, sink)
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(update(Subscription).values(state="paused"))
-    opener = route(shop)
-    assert opener.drain is not None and not opener.drain.batch.claims
+    assert route(shop).drain is None
     assert states_and_claims(shop) == [("pending", 0)]
+
+
+def test_a_fault_of_one_destination_does_not_stop_the_router(
+    app: Flask, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_shop(app, sink)
+    world.put(app, shop.slug, comment())
+    monkeypatch.delattr(Drain, "may_take_new")
+    with app.app_context():
+        importlib.import_module("relay.actors").route_events.fn()
+    assert delivery_states(app) == {"delivered": 1}
 
 
 @POSTGRES
