@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from relay.launcher.valkey import Valkey
 from tests.faults.figures import Figures, size
 from tests.faults.load import arrivals, extras
 from tests.faults.traffic import SETTINGS, Traffic, behind_nginx, listens
+from tests.support.earlier_code import extract
 from tests.support.network import wait_for
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Sink
@@ -29,14 +29,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def old_code(tmp_path: Path) -> Path:
-    folder = tmp_path / "old-code"
-    folder.mkdir()
-    git = subprocess.run(["git", "archive", OLD], cwd=ROOT, capture_output=True)
-    if git.returncode:
-        pytest.skip("The history of this clone does not go back far enough.")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=git.stdout, check=True)
-    shutil.copytree(ROOT / "relay/static/gen", folder / "relay/static/gen")
-    return folder
+    return extract(OLD, tmp_path / "old-code")
 
 
 class Host(Stack):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.launcher.processes import ROOT, child_env
+from relay.launcher.processes import child_env
 from relay.launcher.valkey import Valkey
 from tests.faults.figures import FULL
 from tests.faults.load import arrivals
+from tests.support.earlier_code import extract
 from tests.support.events import comment
 from tests.support.network import wait_for
 from tests.support.postgres import PostgresServer
@@ -39,16 +40,6 @@ KEPT = {
     "users": "SELECT id, email, role FROM user_account",
 }
 pytestmark = pytest.mark.timeout(300)
-
-
-def code_of(release: str, folder: Path) -> Path:
-    folder.mkdir()
-    git = subprocess.run(["git", "archive", RELEASES[release][0]], cwd=ROOT, capture_output=True)
-    if git.returncode:
-        pytest.skip("The history of this clone does not go back far enough.")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=git.stdout, check=True)
-    (folder / "relay/static/gen").symlink_to(ROOT / "relay/static/gen")
-    return folder
 
 
 @pytest.fixture
@@ -81,7 +72,7 @@ def test_rows_of_a_release_survive_and_what_it_had_not_sent_is_delivered(
     del old_env[CANARY]  # which they do not know
     done = subprocess.run(
         [sys.executable, FILL, sink.url],
-        cwd=code_of(release, tmp_path / "old"),
+        cwd=extract(RELEASES[release][0], tmp_path / "old"),
         env=old_env | {"PYTHONPATH": "."},
         capture_output=True,
         text=True,
