@@ -552,8 +552,8 @@ def prepare_engine(engine: Engine, unchecked_s: float = 0.0) -> None:
 
         @event.listens_for(engine, "connect")
         def _connected_postgresql(driver: Any, record: Any) -> None:
-            record.info[KEEPS_PLANS] = may_keep_plans(driver)
             record.info[USED_AT] = time.monotonic()
+            record.info[KEEPS_PLANS] = may_keep_plans(driver)
 
         @event.listens_for(engine, "checkin")
         def _returned(_driver: Any, record: Any) -> None:
@@ -561,7 +561,7 @@ def prepare_engine(engine: Engine, unchecked_s: float = 0.0) -> None:
 
         @event.listens_for(engine, "checkout")
         def _taken(driver: Any, record: Any, _fairy: Any) -> None:
-            if time.monotonic() - record.info[USED_AT] > unchecked_s:
+            if time.monotonic() - record.info.get(USED_AT, 0.0) > unchecked_s:
                 try:
                     engine.dialect.do_ping(driver)
                 except engine.dialect.loaded_dbapi.Error as exc:
