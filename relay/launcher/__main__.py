@@ -143,7 +143,7 @@ def disconnect(app: Flask) -> None:
         db.session.remove()
         for engine in db.engines.values():
             engine.dispose()
-    app.extensions["relay_broker"].broker.client.close()
+    app.extensions["relay_broker"].client.close()
 
 
 def run(stop: threading.Event) -> None:
