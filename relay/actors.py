@@ -5,16 +5,10 @@ from __future__ import annotations
 import dramatiq
 
 from relay import broker
-from relay.delivery import drain, lane_drain, opening, router
-from relay.delivery.local_drains import LocalDrains
-from relay.observability.logging import log
+from relay.delivery import drain, lane_drain, opening
 from relay.services.alerts import canary
 from relay.services.destinations import access as destination_access
 from relay.services.destinations import account as destination_account
-
-# Up to so many destinations of a batch of events are woken before those that wait.  So an event to a
-# thousand destinations does not delay the events after it.
-FEW = 20
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0, priority=-1)
@@ -23,27 +17,7 @@ def route_events(_key: object = "") -> None:
 
     The deliveries of one destination are sent here, without another way through the broker.
     """
-    destinations: list[int] = []
-    opener = opening.Opener()
-    try:
-        count = router.route_batch(wake=destinations.extend, insert=opener.insert)
-    except Exception as exc:
-        if opener.destination_id is None:
-            raise
-        # A fault of one destination must not stop the routing of all others.
-        number, opener = opener.destination_id, opening.Opener()
-        log("drain.start_failed", level="error", destination=number, reason=repr(exc))
-        count = router.route_batch(wake=destinations.extend)
-    if count == router.BATCH:
-        broker.nudge("route_events", first=True)
-    opened = opener.drain
-    notify = LocalDrains.current().notify
-    mine = [] if opened is None else [opened.row.id]
-    mine += [number for number in destinations if number not in mine and not notify(number)]
-    for number in mine[1:]:
-        broker.nudge("drain_destination", number, first=len(mine) <= FEW)
-    if mine:
-        drain.run(mine[0], opened)
+    opening.route_and_send()
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)

@@ -1,4 +1,7 @@
-"""Begins a drain in the transaction that routes events, so their first calls wait for one commit less."""
+"""Routes events and sends them: begins a drain in the transaction that routes them.
+
+So their first calls wait for one commit less.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,46 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from relay.delivery import gate
+from relay import broker
+from relay.delivery import drain as drains
+from relay.delivery import gate, router
 from relay.delivery.ai.steps import HAS_ACTIVE, load_rows
 from relay.delivery.claim import HAS_DUE
 from relay.delivery.drain import Drain
 from relay.delivery.local_drains import LocalDrains
 from relay.delivery.router import insert_pending
+from relay.observability.logging import log
 
 # Built once: it is executed many times a second.
 _LOOK = select(HAS_DUE, HAS_ACTIVE)
+# Up to so many destinations of a batch of events are woken before those that wait.  So an event to a
+# thousand destinations does not delay the events after it.
+FEW = 20
+
+
+def route_and_send() -> None:
+    """Route a batch of events, send those of one destination here, and wake workers for the others."""
+    destinations: list[int] = []
+    opener = Opener()
+    try:
+        count = router.route_batch(wake=destinations.extend, insert=opener.insert)
+    except Exception as exc:
+        if opener.destination_id is None:
+            raise
+        # A fault of one destination must not stop the routing of all others.
+        number, opener = opener.destination_id, Opener()
+        log("drain.start_failed", level="error", destination=number, reason=repr(exc))
+        count = router.route_batch(wake=destinations.extend)
+    if count == router.BATCH:
+        broker.nudge("route_events", first=True)
+    opened = opener.drain
+    notify = LocalDrains.current().notify
+    mine = [] if opened is None else [opened.row.id]
+    mine += [number for number in destinations if number not in mine and not notify(number)]
+    for number in mine[1:]:
+        broker.nudge("drain_destination", number, first=len(mine) <= FEW)
+    if mine:
+        drains.run(mine[0], opened)
 
 
 class Opener:
