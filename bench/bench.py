@@ -16,7 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -251,6 +253,36 @@ def show_parts(costs: dict[str, float], save: bool, say: Callable[[str], None] =
         say(f"\nStored in {BASELINE.relative_to(ROOT)}.")
 
 
+@dataclass(frozen=True)
+class Servers:
+    """What Relay needs.  ``url`` is a new database, ``server`` runs it; None for SQLite."""
+
+    folder: Path
+    url: str
+    valkey: Valkey
+    server: postgres.PostgresServer | None
+
+
+@contextmanager
+def servers(database: str = "postgres") -> Iterator[Servers]:
+    """Run Valkey and, unless ``database`` is ``sqlite``, PostgreSQL with DURABLE, in a temporary folder."""
+    postgres.SETTINGS.update(DURABLE)
+    with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        server = postgres.PostgresServer(folder / "pg") if database == "postgres" else None
+        valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
+        databases = Databases(folder / "db")
+        try:
+            url = databases.new_postgres(server) if server else databases.new_sqlite()
+            valkey.start()
+            yield Servers(folder, url, valkey, server)
+        finally:
+            valkey.stop()
+            if server:
+                server.stop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=4000)
@@ -259,16 +291,10 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=2000, help="events for the costs by part")
     parser.add_argument("--save", action="store_true", help="store the ratios as the baseline")
     args = parser.parse_args()
-    postgres.SETTINGS.update(DURABLE)
-    with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.PostgresServer(folder / "pg")
-        valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
-        server.start()
-        valkey.start()
+    with servers() as used:
+        assert used.server is not None
         sink = Sink()
-        stack = Stack(folder / "data", Databases(folder / "db").new_postgres(server), valkey.url)
+        stack = Stack(used.folder / "data", used.url, used.valkey.url)
         try:
             stack.start_limit_s = START_S
             stack.start()
@@ -277,7 +303,7 @@ def main() -> None:
             stack.flask("destinations", "create", *hook)
             load(stack, secret, 200, 8, "warm")
             arrival(sink, 200)
-            processes = pids(stack, server, valkey)
+            processes = pids(stack, used.server, used.valkey)
             rounds = [
                 one_round(stack, sink, secret, args, n, processes) for n in range(args.rounds)
             ]
@@ -290,8 +316,6 @@ def main() -> None:
         finally:
             stack.stop()
             sink.close()
-            valkey.stop()
-            server.stop()
 
 
 if __name__ == "__main__":

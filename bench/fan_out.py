@@ -12,7 +12,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -24,11 +23,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 import bench  # noqa: E402
 from relay import create_app  # noqa: E402
-from relay.launcher.valkey import Valkey  # noqa: E402
 from relay.services.audit import COMMAND_LINE  # noqa: E402
 from relay.services.destinations import settings as destination_settings  # noqa: E402
-from tests.support import postgres  # noqa: E402
-from tests.support.databases import Databases  # noqa: E402
 from tests.support.events import comment  # noqa: E402
 from tests.support.network import wait_for  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
@@ -123,17 +119,9 @@ def main() -> None:
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    postgres.SETTINGS.update(bench.DURABLE)
-    with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.PostgresServer(folder / "pg") if args.database == "postgres" else None
-        valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
-        databases = Databases(folder / "db")
-        url = databases.new_postgres(server) if server else databases.new_sqlite()
-        valkey.start()
+    with bench.servers(args.database) as used:
         sink = Sink()
-        stack = Stack(folder / "data", url, valkey.url)
+        stack = Stack(used.folder / "data", used.url, used.valkey.url)
         try:
             secret = stack.make_source().secret
             make_destinations(stack, sink, args.destinations)
@@ -144,8 +132,8 @@ def main() -> None:
             processes = {
                 name: one.process.pid for name, one in stack.processes.items() if one.process
             }
-            if server and server.process:
-                processes["postgresql"] = server.process.pid
+            if used.server and used.server.process:
+                processes["postgresql"] = used.server.process.pid
             rounds = [
                 one_round(stack, sink, secret, args.destinations, number, processes)
                 for number in range(args.rounds)
@@ -155,9 +143,6 @@ def main() -> None:
         finally:
             stack.stop()
             sink.close()
-            valkey.stop()
-            if server:
-                server.stop()
 
 
 if __name__ == "__main__":

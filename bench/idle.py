@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,6 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 import bench  # noqa: E402
 from relay.launcher.processes import end, spawn  # noqa: E402
-from relay.launcher.valkey import Valkey  # noqa: E402
-from tests.support import postgres  # noqa: E402
-from tests.support.databases import Databases  # noqa: E402
 from tests.support.network import wait_for  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
 from tests.support.stack import Stack  # noqa: E402
@@ -115,18 +111,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="seconds of the measurement")
     parser.add_argument("--web", type=int, default=2, help="processes that serve requests")
     args = parser.parse_args()
-    postgres.SETTINGS.update(bench.DURABLE)
-    with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.PostgresServer(folder / "pg") if args.database == "postgres" else None
-        databases = Databases(folder / "db")
-        valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
-        valkey.start()
-        url = databases.new_postgres(server) if server else databases.new_sqlite()
+    with bench.servers(args.database) as used:
+        folder = used.folder
         sink = Sink()
         launcher = None
-        stack = Stack(folder / "data", url, valkey.url, WEB_CONCURRENCY=str(args.web))
+        stack = Stack(folder / "data", used.url, used.valkey.url, WEB_CONCURRENCY=str(args.web))
         try:
             stack.start_limit_s = bench.START_S
             secret = stack.make_source().secret
@@ -148,19 +137,16 @@ def main() -> None:
             }
             if launcher:
                 processes["launcher"] = launcher.pid
-            if server and server.process:
-                processes["postgresql"] = server.process.pid
-            if valkey.process:
-                processes["valkey"] = valkey.process.pid
+            if used.server and used.server.process:
+                processes["postgresql"] = used.server.process.pid
+            if used.valkey.process:
+                processes["valkey"] = used.valkey.process.pid
             show(measure(processes, args.seconds))
         finally:
             stack.stop()
             if launcher:
                 end([launcher], 20)
             sink.close()
-            valkey.stop()
-            if server:
-                server.stop()
 
 
 if __name__ == "__main__":

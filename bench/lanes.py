@@ -10,7 +10,6 @@ import asyncio
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from bench import DURABLE, START_S, WORDS, cpu_s  # noqa: E402
-from relay.launcher.valkey import Valkey  # noqa: E402
-from tests.support import postgres  # noqa: E402
+from bench import START_S, WORDS, cpu_s, servers  # noqa: E402
 from tests.support.backlog import fill  # noqa: E402
-from tests.support.databases import Databases  # noqa: E402
 from tests.support.network import free_port, wait_for  # noqa: E402
 from tests.support.stack import Stack  # noqa: E402
 
@@ -122,18 +118,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     args = parser.parse_args()
-    postgres.SETTINGS.update(DURABLE)
-    with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.PostgresServer(folder / "pg")
-        valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
-        server.start()
-        valkey.start()
+    with servers() as used:
         port = free_port()
         endpoint = multiprocessing.Process(target=serve, args=(port, args.takes_ms / 1000))
         endpoint.start()
-        stack = Stack(folder / "data", Databases(folder / "db").new_postgres(server), valkey.url)
+        stack = Stack(used.folder / "data", used.url, used.valkey.url)
         worker = stack.processes["worker"]
         for number in range(2, max(args.workers) + 1):
             log = worker.log.with_name(f"worker{number}.log")
@@ -148,14 +137,15 @@ def main() -> None:
             stack.flask("destinations", "pace", "Sink", "--concurrency", str(args.concurrency))
             stack.change("UPDATE destination SET state = 'paused'")
             stack.start("scheduler")
-            assert server.process is not None and endpoint.pid is not None
+            assert used.server is not None and used.server.process is not None
+            assert endpoint.pid is not None
             results: dict[int, list[dict]] = {count: [] for count in args.workers}
             for number in range(args.rounds):
                 for count in args.workers[:: -1 if number % 2 else 1]:
                     stack.start(*names[:count])
                     time.sleep(6)  # they have started
                     found = one_run(
-                        stack, endpoint.pid, server.process.pid, names[:count], args.deliveries
+                        stack, endpoint.pid, used.server.process.pid, names[:count], args.deliveries
                     )
                     print(f"{count} worker(s): {found}", flush=True)
                     results[count].append(found)
@@ -164,8 +154,6 @@ def main() -> None:
         finally:
             stack.stop()
             endpoint.terminate()
-            valkey.stop()
-            server.stop()
 
 
 def show(results: dict[int, list[dict]]) -> None:
